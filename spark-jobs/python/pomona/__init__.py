@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pomona: JPEG bytes to CNN feature vectors, and features to principal components, inside Apache Spark.
+
+Nothing heavy is imported here: `pomona.spark` needs PySpark, `pomona.models` numpy, and each says so when it is missing.
+"""
+
+from pomona._places import version
+
+__version__ = version()
+__all__ = ["__version__"]
