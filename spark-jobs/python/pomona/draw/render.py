@@ -32,7 +32,7 @@ def random_light(generator):
         direction=direction.astype(np.float32),
         ambient=generator.uniform(0.3, 0.6),
         exposure=generator.uniform(0.7, 1.15),
-        balance=1 + generator.normal(0, 0.05, 3).astype(np.float32),
+        balance=1 + generator.normal(0, 0.07, 3).astype(np.float32),
         scale=generator.uniform(0.86, 0.98),
         elevation=generator.uniform(0.1, 0.45),
         grain=generator.uniform(1, 4),
@@ -88,8 +88,23 @@ def _visible(points, normals, resolution):
     rows = np.clip(resolution / 2 - points[front, 1], 0, resolution - 1).astype(np.int32)
     nearest = np.full(resolution * resolution, -1, np.int64)
     nearest[rows * resolution + columns] = front  # in order of depth: the last one written lies in front
+    nearest = _close_gaps(nearest.reshape(resolution, resolution)).ravel()
     pixels = np.flatnonzero(nearest >= 0)
     return pixels, nearest[pixels]
+
+
+def _beside(nearest, axis, step):
+    """The first painted pixel among the next two in one direction, -1 if neither is."""
+    first = np.roll(nearest, step, axis)
+    return np.where(first >= 0, first, np.roll(nearest, 2 * step, axis))
+
+
+def _close_gaps(nearest):
+    """Fills an empty pixel that has painted ones on opposite sides."""
+    for axis in (0, 1):
+        before, after = _beside(nearest, axis, 1), _beside(nearest, axis, -1)
+        nearest = np.where((nearest < 0) & (before >= 0) & (after >= 0), before, nearest)
+    return nearest
 
 
 def _shade(normals, colours, gloss, light):

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Dense enough that a fruit that fills 200 pixels has no holes: 520 points round an equator of 2 pi x 90 pixels, half of
-# them in front, each covering about one pixel.
-LATITUDES, LONGITUDES = 300, 600
+# About one point a pixel on a fruit that fills 200 pixels: its equator is 2 pi x 95 pixels long. The renderer closes the
+# one-pixel gaps between points.
+LATITUDES, LONGITUDES = 260, 520
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def join(surfaces):
     return Surface(*(np.concatenate([getattr(s, part) for s in surfaces]) for part in ("points", "normals", "colours")))
 
 
-def noise(points, frequency, generator, waves=24):
+def noise(points, frequency, generator, waves=16):
     """Smooth noise in space, about -1 to 1: plane waves in random directions."""
     directions = generator.normal(size=(3, waves)).astype(np.float32) * np.float32(frequency)
     phases = generator.uniform(0, 2 * np.pi, waves).astype(np.float32)
@@ -70,18 +70,17 @@ def body(shape, generator):
     radius = radius * (1 - shape.groove * np.exp(-(((p - np.pi) / 0.16) ** 2)) * ring)
     pole = np.exp(-((ring / 0.32) ** 2))
     y = shape.height * up + pole * np.where(up > 0, shape.tip - shape.dent, shape.dent * 0.7 - shape.tip)
-    grid = np.stack([radius * np.cos(p), y, radius * np.sin(p) * shape.depth], axis=-1)
-    rough = 1 + shape.bumps * noise(grid.reshape(-1, 3), shape.bump_frequency, generator)
-    grid = (grid.reshape(-1, 3) * rough[:, None]).reshape(grid.shape)
+    grid = np.stack([radius * np.cos(p), y, radius * np.sin(p) * shape.depth], axis=-1).astype(np.float32)
+    rough = 1 + np.float32(shape.bumps) * noise(grid.reshape(-1, 3), shape.bump_frequency, generator)
+    grid *= rough.reshape(LATITUDES, LONGITUDES, 1)
     return grid.reshape(-1, 3), sheet_normals(grid)
 
 
 def stem(length, thickness, base, colour):
     """A bent stem that stands on height `base`."""
-    u, p = np.meshgrid(np.linspace(0, 1, 60, dtype=np.float32), angles()[1][0, ::6], indexing="ij")
-    bend = 0.25 * length * u**2
-    width = thickness * (1 + 0.5 * u**4)
-    grid = np.stack([width * np.cos(p) + bend, base + length * (1 - u) - 0.04, width * np.sin(p)], axis=-1)
-    grid[..., 0] = width * np.cos(p) + (0.25 * length - bend)
+    u, p = np.meshgrid(np.linspace(0, 1, 80, dtype=np.float32), angles()[1][0, ::6], indexing="ij")
+    bend = 0.25 * length * (1 - u) ** 2
+    width = thickness * (1 + 0.5 * (1 - u) ** 4)
+    grid = np.stack([width * np.cos(p) - bend, base + length * (1 - u) - 0.04, width * np.sin(p)], axis=-1)
     points = grid.reshape(-1, 3)
     return Surface(points, sheet_normals(grid), np.tile(np.float32(colour), (len(points), 1)))
