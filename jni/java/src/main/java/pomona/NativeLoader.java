@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Loads the native library once a class loader, from the first of these that works:
@@ -33,6 +34,7 @@ public final class NativeLoader {
     private static boolean loaded;
     private static NativeLoadException failure;
     private static String offeredBuild;
+    private static String source;
 
     private final List<String> tried = new ArrayList<>();
     private final BuildInfo build;
@@ -60,6 +62,15 @@ public final class NativeLoader {
             failure = e;
             throw e;
         }
+    }
+
+    /**
+     * Where the library came from: the path of its file, or the directory of the copy that was loaded and deleted. Loads
+     * the library unless it is loaded.
+     */
+    public static synchronized String source() {
+        load();
+        return source;
     }
 
     /** Called by the library while it loads: whether it is of the same build as these classes. */
@@ -125,6 +136,7 @@ public final class NativeLoader {
     private void loadFile(Path file) throws IOException {
         try {
             System.load(file.toAbsolutePath().toString());
+            source = file.toAbsolutePath().toString();
         } catch (UnsatisfiedLinkError e) {
             if (!isTaken(e)) {
                 throw e;
@@ -136,23 +148,26 @@ public final class NativeLoader {
     private void loadInstalled() throws IOException {
         try {
             System.loadLibrary(LIBRARY);
+            source = findInstalled().map(Path::toString).orElse("the JVM's own library path");
         } catch (UnsatisfiedLinkError e) {
             if (!isTaken(e)) {
                 throw e;
             }
-            loadCopy(Files.readAllBytes(findInstalled()));
+            Path file = findInstalled().orElseThrow(() -> new IOException(
+                    "another class loader has the library, and java.library.path does not show its file"));
+            loadCopy(Files.readAllBytes(file));
         }
     }
 
-    private static Path findInstalled() throws IOException {
+    private static Optional<Path> findInstalled() {
         String directories = System.getProperty("java.library.path", "");
         for (String directory : directories.split(java.io.File.pathSeparator)) {
             Path file = Paths.get(directory, System.mapLibraryName(LIBRARY));
             if (Files.isRegularFile(file)) {
-                return file;
+                return Optional.of(file);
             }
         }
-        throw new IOException("another class loader has the library, and java.library.path does not show its file");
+        return Optional.empty();
     }
 
     private boolean loadResource() {
@@ -162,9 +177,10 @@ public final class NativeLoader {
         return found && loadFromDirectories(resource, content[0]);
     }
 
-    private boolean loadFromDirectories(String source, byte[] library) {
+    private boolean loadFromDirectories(String origin, byte[] library) {
         for (Path directory : PrivateCopy.directories()) {
-            if (attempt("copy of " + source + " in " + directory, () -> PrivateCopy.load(directory, library))) {
+            if (attempt("copy of " + origin + " in " + directory, () -> PrivateCopy.load(directory, library))) {
+                source = "a copy of " + origin + " in " + directory;
                 return true;
             }
         }
