@@ -7,4 +7,8 @@ Nothing heavy is imported here: `pomona.spark` needs PySpark, `pomona.models` nu
 from pomona._places import version
 
 __version__ = version()
-__all__ = ["__version__"]
+__all__ = ["PomonaError", "__version__"]
+
+
+class PomonaError(Exception):
+    """What went wrong, where, and the cure, in one text for people. `python -m pomona` prints it and exits with 3."""

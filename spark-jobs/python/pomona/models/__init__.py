@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Model files: reading, writing and converting them (docs/model-format.md). Needs numpy; Keras only to convert Keras."""
 
+from pomona import PomonaError
 
-class ModelError(Exception):
-    """A model, weights file or download that cannot be used; the text names what, where and the cure."""
+
+class ModelError(PomonaError):
+    """A model, weights file or download that cannot be used."""

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Brings up Keras and loads architectures and weights with it: official `.h5`, `.weights.h5` and `.keras` files.
+
+The backend only has to hold the weights, no layer is ever computed: openvino is the smallest that Keras starts with
+(its numpy backend imports jax). A KERAS_BACKEND that the user has set wins.
+"""
+
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any, Dict, Optional, Tuple
+
+from pomona.models import ModelError, keras_graph
+
+BACKEND = "openvino"
+_MAX_CONFIG = 64 << 20
+
+
+def start_keras() -> Any:
+    """Imports Keras with the backend set. Nothing else in this package imports it first."""
+    os.environ.setdefault("KERAS_BACKEND", BACKEND)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        import keras
+    except ImportError as error:
+        raise ModelError(
+            f"Keras with the backend {os.environ['KERAS_BACKEND']} cannot be imported ({error}): "
+            "pip install 'pomona[convert]', or set KERAS_BACKEND to one that is installed"
+        ) from error
+    return keras
+
+
+def build_application(name: str, input_size: int) -> Any:
+    """A network of Keras Applications without its top and without weights."""
+    shape = (input_size, input_size, 3)
+    return getattr(start_keras().applications, name)(weights=None, include_top=False, input_shape=shape)
+
+
+def load_model(path: Path) -> Any:
+    """Architecture and weights of a `.keras` file, or of an `.h5` file that holds both. No code in it is run."""
+    _check_layers(_read_config(path), path)
+    try:
+        return start_keras().saving.load_model(str(path), compile=False, safe_mode=True)
+    except ModelError:
+        raise
+    except Exception as error:  # Keras raises whatever the damaged part provokes
+        raise ModelError(f"{path}: Keras cannot load it: {error}") from error
+
+
+def load_weights(model: Any, path: Path) -> None:
+    """Fills the model from a `.h5` (Keras 1 to 2 layout, by order), `.weights.h5` or `.keras` file."""
+    try:
+        model.load_weights(str(path))
+    except Exception as error:  # as above
+        raise ModelError(f"{path}: its weights do not fit {model.name}: {error}") from error
+
+
+def input_size(model: Any) -> Tuple[Optional[int], Optional[int]]:
+    """Height and width of the model's input; None where it takes any."""
+    shape = model.inputs[0].shape
+    if len(shape) != 4 or shape[3] != 3:
+        raise ModelError(f"{model.name}: takes {shape}, not images [batch, height, width, 3]")
+    return shape[1], shape[2]
+
+
+def _read_config(path: Path) -> Dict[str, Any]:
+    """The architecture as JSON, read before Keras sees the file."""
+    try:
+        text = _config_of_zip(path) if zipfile.is_zipfile(path) else _config_of_h5(path)
+        config = json.loads(text)
+    except (OSError, KeyError, ValueError, RecursionError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{path}: not a readable .keras or .h5 file: {error}") from error
+    return config if isinstance(config, dict) else {}
+
+
+def _config_of_zip(path: Path) -> str:
+    with zipfile.ZipFile(path) as archive, archive.open("config.json") as member:
+        text = member.read(_MAX_CONFIG + 1)
+    if len(text) > _MAX_CONFIG:
+        raise ModelError(f"{path}: config.json is over {_MAX_CONFIG} bytes")
+    return text.decode("utf-8")
+
+
+def _config_of_h5(path: Path) -> str:
+    start_keras()
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        text = file.attrs.get("model_config")
+    if text is None:
+        raise ModelError(f"{path}: holds weights only; give --keras NAME --weights {path.name}")
+    return text.decode("utf-8") if isinstance(text, bytes) else text
+
+
+def _check_layers(config: Dict[str, Any], path: Path) -> None:
+    """Refuses unknown classes, Lambda above all, before anything is built from the file."""
+    try:
+        for layer in config["config"]["layers"]:
+            keras_graph.check_supported(layer["class_name"], layer["config"]["name"])
+    except (KeyError, TypeError) as error:
+        raise ModelError(f"{path}: not the configuration of a functional Keras model") from error

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Feature vectors to principal components: standardise, then as many components as the variance target asks for."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from pyspark import SparkContext
+from pyspark.ml import PipelineModel
+from pyspark.ml.feature import PCA, PCAModel, StandardScaler
+from pyspark.ml.functions import array_to_vector, vector_to_array
+
+from pomona.pipeline.command import JobError
+from pomona.pipeline.features import make_featurizer
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """A fitted reduction: its stages, and the explained variance of every component, kept or not."""
+
+    stages: list
+    rows: int
+    columns: int
+    k: int
+    explained: list
+
+    @property
+    def variance(self):
+        """Share of the variance that the k components keep."""
+        return sum(self.explained[: self.k])
+
+
+def components_for(explained, target):
+    """The smallest number of components whose explained variance adds up to the target."""
+    reached = np.cumsum(explained) >= target - 1e-12
+    return int(np.argmax(reached)) + 1 if reached.any() else len(explained)
+
+
+def fit_pca(vectors, rows, columns, target):
+    """PCA of the column `scaled` to the variance target, by one fit of the whole spectrum. Returns (model, explained)."""
+    whole = PCA(k=min(rows - 1, columns), inputCol="scaled", outputCol="pca").fit(vectors)
+    explained = whole.explainedVariance.toArray()
+    return _keep(whole, components_for(explained, target)), explained.tolist()
+
+
+def _keep(model, k):
+    """The PCAModel with its first k components. The matrix stays in the JVM: it is column-major, so they come first."""
+    java, jvm = model._java_obj, SparkContext._active_spark_context._jvm
+    rows = java.pc().numRows()
+    copy = jvm.java.util.Arrays.copyOf
+    matrix = jvm.org.apache.spark.ml.linalg.DenseMatrix(rows, k, copy(java.pc().values(), rows * k))
+    explained = jvm.org.apache.spark.ml.linalg.DenseVector(copy(java.explainedVariance().values(), k))
+    cut = jvm.org.apache.spark.ml.feature.PCAModel(java.uid(), matrix, explained)
+    for name, value in (("k", k), ("inputCol", model.getInputCol()), ("outputCol", model.getOutputCol())):
+        cut.set(cut.getParam(name), value)
+    kept = PCAModel(cut)
+    kept._transfer_params_from_java()
+    return kept
+
+
+def fit_reduction(features, target):
+    """Fits scaler and PCA on the rows that have features."""
+    good = features.where("features is not null").select("path", "label", array_to_vector("features").alias("features"))
+    good.cache()
+    rows = good.count()
+    if rows < 2:
+        raise JobError(f"{rows} image(s) gave features: at least 2 are needed to find principal components")
+    columns = len(good.first()["features"])
+    scaler = StandardScaler(inputCol="features", outputCol="scaled", withMean=True, withStd=True).fit(good)
+    pca, explained = fit_pca(scaler.transform(good), rows, columns, target)
+    good.unpersist()
+    return Reduction([scaler, pca], rows, columns, pca.getK(), explained)
+
+
+def write_components(features, reduction, uri):
+    """Writes path, label, pca (array<double>) of the rows that have features."""
+    good = features.where("features is not null").select("path", "label", array_to_vector("features").alias("features"))
+    components = PipelineModel(reduction.stages).transform(good)
+    components.select("path", "label", vector_to_array("pca").alias("pca")).write.parquet(uri)
+
+
+def write_model(settings, reduction, uri):
+    """Saves featurizer, scaler and PCA as one PipelineModel for new images.
+
+    The scaler takes no null, so a featurizer that would keep bad images as null rows drops them here.
+    """
+    mode = "DROPMALFORMED" if settings.get("mode") in (None, "PERMISSIVE") else settings["mode"]
+    featurizer = make_featurizer(settings, outputType="vector", mode=mode)
+    PipelineModel([featurizer, *reduction.stages]).write().save(uri)
