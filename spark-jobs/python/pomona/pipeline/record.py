@@ -7,13 +7,14 @@ import json
 import platform
 from datetime import datetime, timezone
 
+from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 import pomona
 
 SCATTER_POINTS = 3000  # about what a picture of 700 pixels can show
 SAMPLES_PER_LABEL = 4
-SAMPLED_LABELS = 24
+SAMPLES = 24 * SAMPLES_PER_LABEL
 THUMBNAIL_PIXELS = 100
 PLAIN_SAMPLE_BYTES = 64 << 10  # without Pillow an image goes into the report as it is, if no larger
 
@@ -71,12 +72,11 @@ def _thumbnail(content):
 
 def samples(storage, features):
     """Some images of each label as thumbnails: [{"label", "path", "data" (base64)}]."""
-    good = features.where("features is not null").groupBy("label")
-    rows = good.agg(F.slice(F.sort_array(F.collect_set("path")), 1, SAMPLES_PER_LABEL).alias("paths"))
+    by_chance = Window.partitionBy("label").orderBy(F.xxhash64("path"))
+    good = features.where("features is not null").select("label", "path", F.row_number().over(by_chance).alias("nth"))
     found = []
-    for row in rows.orderBy("label").limit(SAMPLED_LABELS).collect():
-        for path in row["paths"]:
-            small = _thumbnail(storage.read(path))
-            if small:
-                found.append({"label": row["label"], "path": path, "data": base64.b64encode(small).decode("ascii")})
+    for row in good.where(F.col("nth") <= SAMPLES_PER_LABEL).orderBy("label", "nth").limit(SAMPLES).collect():
+        small = _thumbnail(storage.read(row["path"]))
+        if small:
+            found.append({"label": row["label"], "path": row["path"], "data": base64.b64encode(small).decode("ascii")})
     return found

@@ -84,7 +84,7 @@ def _facts(facts):
     rows += [(f"version of {key}", value) for key, value in facts["versions"].items()]
     rows += [(key, value) for key, value in facts["machine"].items()]
     rows += [(f"option {key}", value) for key, value in options.items()]
-    return "<h2>The run</h2>" + _table((), rows)
+    return f'<h2>The run</h2><div class="facts">{_table((), rows)}</div>'
 
 
 def render(facts):

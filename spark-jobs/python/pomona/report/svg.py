@@ -4,7 +4,7 @@
 import math
 from html import escape
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 12, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 68, 14, 12, 44
 
 
 def ticks(low, high, wanted=5):
