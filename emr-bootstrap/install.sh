@@ -153,23 +153,26 @@ relative_difference() {
         }' "$1" "$2"
 }
 
+# The installed command line, in the working folder, with the library beside it.
+pomona() { (cd "$work" && env -u LD_LIBRARY_PATH bin/pomona "$@"); }
+
 # Runs every model on one image with this machine's kernels and compares with the vector that stage.sh made with the
 # portable ones. Levels differ by rounding alone: 5e-5 is the library's own tolerance.
 self_test() {
-    local model vector difference
+    local path name difference
     check_libraries
-    env -u LD_LIBRARY_PATH "$work/bin/pomona" doctor || fail "self-test: 'pomona doctor' failed"
-    vector=$work/selftest/result.csv
-    for model in "$work"/models/*.safetensors; do
-        env -u LD_LIBRARY_PATH "$work/bin/pomona" model verify "$model" || fail "self-test: $(basename "$model") is damaged"
-        env -u LD_LIBRARY_PATH "$work/bin/pomona" features --model "$model" --out "$vector" "$work/selftest/image.jpg" ||
-            fail "self-test: $(basename "$model") does not run on this machine"
-        difference=$(relative_difference "$work/selftest/$(basename "$model" .safetensors).csv" "$vector")
+    pomona doctor || fail "self-test: 'pomona doctor' failed"
+    for path in "$work"/models/*.safetensors; do
+        name=$(basename "$path" .safetensors)
+        pomona model verify "models/$name.safetensors" || fail "self-test: model $name is damaged"
+        pomona features --model "models/$name.safetensors" --out result.csv selftest/image.jpg ||
+            fail "self-test: model $name does not run on this machine"
+        difference=$(relative_difference "$work/selftest/$name.csv" "$work/result.csv")
+        rm -f "$work/result.csv"
         [ "${difference:-999999}" -le 50 ] ||
-            fail "self-test: $(basename "$model") gives wrong numbers on this machine (${difference:-no} x 1e-6)"
-        log "self-test of $(basename "$model") passed (difference below $difference x 1e-6)"
+            fail "self-test: model $name gives wrong numbers on this machine (${difference:-no} x 1e-6)"
+        log "self-test of model $name passed (difference below $difference x 1e-6)"
     done
-    rm -f "$vector"
 }
 
 # Both steps are renames on one file system.

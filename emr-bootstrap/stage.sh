@@ -67,6 +67,16 @@ collect() {
         fail "bin/pomona does not look for its library beside itself (RUNPATH \$ORIGIN/../lib)"
 }
 
+# Java turns a library of another build than the jar's away on every node: found out here already.
+check_same_build() {
+    python3 - "$work/jars/pomona-spark.jar" "$build/lib/pomona-build.properties" <<'END' ||
+import sys, zipfile
+jar, library = sys.argv[1:]
+sys.exit(zipfile.ZipFile(jar).read("pomona-build.properties") != open(library, "rb").read())
+END
+        fail "$jar was made from another build than $build/lib: run Maven again"
+}
+
 # The newest version of the C library that one of the binaries asks for.
 needed_glibc() {
     objdump -T "$work/bin/pomona" "$work"/lib/*.so | grep -oE 'GLIBC_[0-9.]+' | sed 's/GLIBC_//' | sort -uV | tail -n 1
@@ -78,10 +88,11 @@ describe() {
 
 # The vectors of the self-test, by the portable kernels.
 make_references() {
-    local model
-    for model in "$work"/models/*.safetensors; do
-        env -u LD_LIBRARY_PATH POMONA_CPU=scalar "$work/bin/pomona" features --model "$model" \
-            --out "$work/selftest/$(basename "$model" .safetensors).csv" "$work/selftest/image.jpg"
+    local name path
+    for path in "$work"/models/*.safetensors; do
+        name=$(basename "$path" .safetensors)
+        (cd "$work" && env -u LD_LIBRARY_PATH POMONA_CPU=scalar bin/pomona features --model "models/$name.safetensors" \
+            --out "selftest/$name.csv" selftest/image.jpg)
     done
 }
 
@@ -98,6 +109,7 @@ main() {
     work=$(mktemp -d "$out.XXXXXX")
     trap 'rm -rf "$work"' EXIT
     collect
+    check_same_build
     describe
     make_references
     list

@@ -65,7 +65,7 @@ def prefix(tmp_path):
 def test_installs_and_the_second_run_changes_nothing(stage, prefix):
     first = install(stage.folder, stage.sha256, prefix)
     assert first.returncode == 0, first.stderr
-    assert "self-test of tiny_test_net.safetensors passed" in first.stdout
+    assert "self-test of model tiny_test_net passed" in first.stdout
     installed = prefix / "bin/pomona"
     assert subprocess.run([installed, "doctor"], capture_output=True).returncode == 0
     before = {path: path.stat().st_ctime_ns for path in prefix.parent.rglob("*")}

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Spark programs run as a user runs them: pip's spark-submit and spark-shell in a process of their own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Dict, Mapping
+
+import numpy as np
+import pyarrow.parquet
+import pyspark
+
+HOME = Path(pyspark.__file__).parent
+
+
+def _environment(changes: Mapping[str, str]) -> Dict[str, str]:
+    """Nothing of another Spark on this machine, nor a library path of the caller, reaches the test."""
+    dropped = ("SPARK_", "PYSPARK_", "LD_LIBRARY_PATH", "PYTHONPATH")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    return {**kept, "SPARK_HOME": str(HOME), "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1", **changes}
+
+
+def launch(program: str, *arguments: str, master: str = "local[2]", conf: Mapping[str, object] = {}, **environment: str):
+    """Runs bin/PROGRAM and returns the finished process; standard input is empty."""
+    settings = {"spark.ui.enabled": "false", "spark.driver.memory": "1g", **conf}
+    words = [word for name, value in settings.items() for word in ("--conf", f"{name}={value}")]
+    command = [str(HOME / "bin" / program), "--master", master, *words, *map(str, arguments)]
+    return subprocess.run(
+        command, env=_environment(environment), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
+    )
+
+
+def read_features(folder: Path) -> Dict[str, np.ndarray]:
+    """Vectors by file name of a parquet folder with path and features; None for null."""
+    table = pyarrow.parquet.read_table(str(folder), columns=["path", "features"])
+    rows = zip(table["path"].to_pylist(), table["features"].to_pylist())
+    return {Path(path).name: None if vector is None else np.array(vector, np.float32) for path, vector in rows}
+
+
+def same_bits(actual: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> bool:
+    """Equal keys, nulls and bytes."""
+
+    def raw(vectors: Mapping[str, np.ndarray]) -> Dict[str, object]:
+        return {name: vector if vector is None else vector.tobytes() for name, vector in vectors.items()}
+
+    return raw(actual) == raw(expected)
