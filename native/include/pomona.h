@@ -66,6 +66,9 @@ POMONA_API uint64_t pomona_memory_in_use(void);
  * environment variable POMONA_CPU ("at most this level") allow. Read once per process. Any thread. */
 POMONA_API const char *pomona_cpu_level(void);
 
+/* Multiply-accumulates a second that this thread reaches at that level, measured on registers for about 50 ms. */
+POMONA_API double pomona_cpu_peak(void);
+
 /* ---- images ---------------------------------------------------------------------------------------------------- */
 
 /* Pillow's filters. BICUBIC is the default, as in Image.resize. */

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Folding: one pass in the order of the nodes. A node whose work another takes over hands its readers to that node. */
+#include "graph/graph.h"
+
+static void count_users(struct pm_graph *graph) {
+    for (uint32_t i = 0; i < graph->node_count; i++) graph->nodes[i].users = 0;
+    for (uint32_t i = 0; i < graph->node_count; i++)
+        for (uint32_t j = 0; j < graph->nodes[i].input_count; j++)
+            if (graph->nodes[i].inputs[j] > 0) graph->nodes[graph->nodes[i].inputs[j] - 1].users++;
+    graph->nodes[graph->features - 1].users++;
+}
+
+/* A window reads the halo of the map before the padding instead of a padded copy. */
+static void take_padding(struct pm_graph *graph, struct pm_node *node) {
+    if (!(node->layer->takes & PM_TAKES_PADDING)) return;
+    while (node->inputs[0] > 0) {
+        struct pm_node *pad = &graph->nodes[node->inputs[0] - 1];
+        if (pad->layer != pm_layer_find("zero_pad")) return;
+        for (int side = 0; side < 4; side++) node->window.padding[side] += pad->window.padding[side];
+        node->inputs[0] = pad->inputs[0];
+        pad->users--;
+        if (pad->inputs[0] > 0) graph->nodes[pad->inputs[0] - 1].users++;
+    }
+}
+
+/* The node that makes the latest of the inputs, when nobody else reads it. */
+static struct pm_node *only_source(struct pm_graph *graph, const struct pm_node *node) {
+    int latest = 0, times = 0;
+    for (uint32_t i = 0; i < node->input_count; i++)
+        if (node->inputs[i] > latest) latest = node->inputs[i];
+    for (uint32_t i = 0; i < node->input_count; i++) times += node->inputs[i] == latest;
+    if (latest == 0 || times != 1 || graph->nodes[latest - 1].users != 1) return NULL;
+    return &graph->nodes[latest - 1];
+}
+
+/* `before` stands for `node` from here on; what else `node` reads becomes an input of `before`. */
+static void replace(struct pm_graph *graph, struct pm_node *node, struct pm_node *before) {
+    int residual = before->epilogue.residual;
+    if (residual >= 0 && before->inputs[before->input_count - 1] != residual)
+        before->inputs[before->input_count++] = residual;
+    for (uint32_t i = 0; i < graph->node_count; i++)
+        for (uint32_t j = 0; j < graph->nodes[i].input_count; j++)
+            if (graph->nodes[i].inputs[j] == node->value) graph->nodes[i].inputs[j] = before->value;
+    if (graph->features == node->value) graph->features = before->value;
+    before->users = node->users;
+    before->shape = node->shape;
+    node->folded = 1;
+    node->input_count = 0;
+    node->users = 0;
+}
+
+/* Nodes that lead nowhere: those behind the feature map, and paddings that every reader took over. */
+static void drop_unused(struct pm_graph *graph) {
+    for (uint32_t i = graph->node_count; i-- > 0;) {
+        struct pm_node *node = &graph->nodes[i];
+        if (node->users > 0 || node->folded) continue;
+        for (uint32_t j = 0; j < node->input_count; j++)
+            if (node->inputs[j] > 0) graph->nodes[node->inputs[j] - 1].users--;
+        node->folded = 1;
+        node->input_count = 0;
+    }
+}
+
+void pm_graph_fold(struct pm_graph *graph) {
+    count_users(graph);
+    drop_unused(graph);
+    for (uint32_t i = 0; i < graph->node_count; i++) {
+        struct pm_node *node = &graph->nodes[i];
+        if (node->folded) continue;
+        take_padding(graph, node);
+        struct pm_node *before = node->layer->fold ? only_source(graph, node) : NULL;
+        if (before && node->layer->fold(node, before)) replace(graph, node, before);
+    }
+    drop_unused(graph);
+}

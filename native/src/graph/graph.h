@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The network between file and memory: read (read.c), folded (fold.c), placed in the arena (plan.c), and owned by a
+ * model (model.c), which sessions run (session.c). */
+#ifndef POMONA_GRAPH_GRAPH_H
+#define POMONA_GRAPH_GRAPH_H
+
+#include "layers/layer.h"
+
+/* x = ((byte / divide - subtract) / std), by channel of the network; spelled out as 256 floats a channel, computed with
+ * the reference's own fp32 operations, so that it is exact. */
+struct pm_preprocess {
+    int reverse; /* the network's first channel is blue */
+    float table[3][256];
+};
+
+struct pm_graph {
+    char *name, *provenance;
+    struct pm_preprocess preprocess;
+    struct pm_shape input;
+    struct pm_node *nodes;
+    uint32_t node_count;
+    int features; /* value of the feature map */
+    uint64_t parameters;
+};
+
+/* Reads and checks the graph of an open container; its tensors must outlive the graph until packing is done. Close with
+ * pm_graph_close, also after a failure. */
+pomona_status pm_graph_read(struct pm_graph *graph, const struct pm_container *container, pomona_error *error);
+void pm_graph_close(struct pm_graph *graph);
+
+/* The shape of a value. */
+const struct pm_shape *pm_graph_shape(const struct pm_graph *graph, int value);
+
+/* Moves paddings, batch norms, additions and clamps into their neighbours, and marks nodes that nobody needs. */
+void pm_graph_fold(struct pm_graph *graph);
+
+/* Places the values in the arena: maps[node_count + 1], by value. LIMIT when a slice would exceed PM_MAX_SLICE. */
+#define PM_MAX_SLICE ((uint64_t)4 << 30)
+pomona_status pm_graph_place(const struct pm_graph *graph, struct pm_map *maps, uint64_t *slice, pomona_error *error);
+
+#endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One thread's way from bytes to vectors: decode into a pixel buffer, look up into the input map, run the nodes over a
+ * few images at a time, pool. */
+#include <math.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "graph/model.h"
+#include "graph/pool.h"
+#include "image/image.h"
+
+#define DEFAULT_BATCH 4
+
+struct pomona_session {
+    pomona_model *model;
+    pomona_pooling pooling;
+    pomona_image_options image;
+    uint32_t batch;
+    size_t output_length;
+    float *arena;    /* batch slices */
+    uint8_t *pixels; /* one image */
+    float **rows;    /* where the vectors of the batch go */
+};
+
+static pomona_status resolve(const pomona_session_options *given, pomona_session_options *options,
+                             pomona_error *error) {
+    *options = (pomona_session_options){.size = sizeof *options};
+    if (given) {
+        POMONA_RETURN_IF(given->size < sizeof *given, error, POMONA_INVALID_ARGUMENT,
+                         "pomona_session_options.size is %zu, must be at least %zu", given->size, sizeof *given);
+        *options = *given;
+    }
+    if (options->pooling == POMONA_POOLING_DEFAULT) options->pooling = POMONA_POOLING_AVG;
+    if (options->batch == 0) options->batch = DEFAULT_BATCH;
+    POMONA_RETURN_IF(options->pooling > POMONA_POOLING_NONE, error, POMONA_INVALID_ARGUMENT, "pooling %d is unknown",
+                     (int)options->pooling);
+    POMONA_RETURN_IF(options->batch > POMONA_MAX_BATCH, error, POMONA_INVALID_ARGUMENT, "batch %u is more than %u",
+                     options->batch, POMONA_MAX_BATCH);
+    if (options->image.size == 0) options->image.size = sizeof options->image;
+    pomona_image_options image;
+    POMONA_TRY(pm_image_options_resolve(&options->image, &image, error));
+    options->image = image;
+    return POMONA_OK;
+}
+
+static size_t pixel_bytes(const pomona_model *model) {
+    return (size_t)model->graph.input.height * model->graph.input.width * model->graph.input.channels;
+}
+
+static pomona_status allocate(pomona_session *session, pomona_error *error) {
+    const pomona_model *model = session->model;
+    uint64_t arena;
+    POMONA_RETURN_IF(!pm_multiply(model->plan.slice * sizeof(float), session->batch, &arena), error, POMONA_LIMIT,
+                     "a batch of %u needs too much memory", session->batch);
+    session->arena = pm_allocate_zeroed(1, arena);
+    session->pixels = pm_allocate(pixel_bytes(model));
+    session->rows = pm_allocate_zeroed(session->batch, sizeof *session->rows);
+    POMONA_RETURN_IF(!session->arena || !session->pixels || !session->rows, error, POMONA_OUT_OF_MEMORY,
+                     "no memory for a session of %llu MiB; lower the batch of %u", (unsigned long long)(arena >> 20),
+                     session->batch);
+    return POMONA_OK;
+}
+
+pomona_status pomona_session_open(pomona_model *model, const pomona_session_options *given, pomona_session **session,
+                                  pomona_error *error) {
+    pomona_session_options options;
+    POMONA_RETURN_IF(!model || !session, error, POMONA_INVALID_ARGUMENT, "model and session must not be NULL");
+    POMONA_TRY(resolve(given, &options, error));
+    pomona_session *result = pm_allocate_zeroed(1, sizeof *result);
+    POMONA_RETURN_IF(!result, error, POMONA_OUT_OF_MEMORY, "no memory for a session");
+    pm_model_retain(model);
+    result->model = model;
+    result->pooling = options.pooling;
+    result->image = options.image;
+    result->batch = options.batch;
+    const struct pm_map *features = &model->maps[model->graph.features];
+    result->output_length = pm_pooled_length(&features->shape, options.pooling);
+    pomona_status status = allocate(result, error);
+    if (status) pomona_session_close(result);
+    else *session = result;
+    return status;
+}
+
+void pomona_session_close(pomona_session *session) {
+    if (!session) return;
+    pm_free(session->arena);
+    pm_free(session->pixels);
+    pm_free(session->rows);
+    pomona_model_close(session->model);
+    pm_free(session);
+}
+
+size_t pomona_session_output_length(const pomona_session *session) { return session ? session->output_length : 0; }
+
+/* The arena is shared by values in turn, so a halo must be zeroed anew before its value is read. */
+static void clear_halo(const struct pm_map *map, float *slice) {
+    size_t row_bytes = (size_t)map->row_stride * sizeof(float);
+    size_t left = (size_t)map->halo[PM_LEFT] * map->block, right = (size_t)map->halo[PM_RIGHT] * map->block;
+    for (ptrdiff_t block = 0; block < pm_map_blocks(map); block++) {
+        float *row = slice + map->offset + block * map->block_stride;
+        memset(row, 0, map->halo[PM_TOP] * row_bytes);
+        row += (ptrdiff_t)map->halo[PM_TOP] * map->row_stride;
+        for (uint32_t y = 0; (left || right) && y < map->shape.height; y++) {
+            memset(row + y * map->row_stride, 0, left * sizeof *row);
+            memset(row + (y + 1) * map->row_stride - right, 0, right * sizeof *row);
+        }
+        memset(row + map->shape.height * map->row_stride, 0, map->halo[PM_BOTTOM] * row_bytes);
+    }
+}
+
+static void clear_halos(const struct pm_run *run, int value) {
+    const struct pm_map *map = &run->plan->maps[value];
+    for (uint32_t i = 0; i < run->count; i++) clear_halo(map, run->arena + i * run->plan->slice);
+}
+
+/* Bytes to the floats of the input map. */
+static void enter(const pomona_session *session, const uint8_t *rgb, uint32_t slot) {
+    const struct pm_graph *graph = &session->model->graph;
+    const struct pm_map *map = &session->model->maps[0];
+    const float(*table)[256] = graph->preprocess.table;
+    int first = graph->preprocess.reverse ? 2 : 0;
+    float *to = session->arena + slot * session->model->plan.slice + map->offset + map->origin;
+    for (uint32_t y = 0; y < graph->input.height; y++, to += map->row_stride)
+        for (uint32_t x = 0; x < graph->input.width; x++, rgb += 3) {
+            to[3 * x] = table[0][rgb[first]];
+            to[3 * x + 1] = table[1][rgb[1]];
+            to[3 * x + 2] = table[2][rgb[2 - first]];
+        }
+}
+
+/* Runs the network over the first `count` slots and writes their vectors to session->rows. */
+static void run_batch(pomona_session *session, uint32_t count) {
+    const pomona_model *model = session->model;
+    struct pm_run run = {&model->plan, session->arena, count};
+    clear_halos(&run, 0);
+    for (uint32_t i = 0; i < model->graph.node_count; i++) {
+        const struct pm_node *node = &model->graph.nodes[i];
+        if (node->folded) continue;
+        clear_halos(&run, node->value);
+        node->layer->run(node, &run);
+    }
+    for (uint32_t i = 0; i < count; i++) pm_pool(&run, model->graph.features, i, session->pooling, session->rows[i]);
+}
+
+static void fill_nan(float *row, size_t length) {
+    for (size_t i = 0; i < length; i++) row[i] = NAN;
+}
+
+pomona_status pomona_session_run(pomona_session *session, const pomona_bytes *images, size_t count, float *output,
+                                 pomona_reason *reasons, pomona_error *error) {
+    POMONA_RETURN_IF(!session || (count && (!images || !output || !reasons)), error, POMONA_INVALID_ARGUMENT,
+                     "session, images, output and reasons must not be NULL");
+    const struct pm_shape *input = &session->model->graph.input;
+    uint32_t waiting = 0;
+    for (size_t i = 0; i < count; i++) {
+        float *row = output + i * session->output_length;
+        reasons[i] = pm_image_load(images[i], &session->image, input->width, input->height, session->pixels);
+        if (reasons[i] != POMONA_REASON_OK) {
+            fill_nan(row, session->output_length);
+            continue;
+        }
+        enter(session, session->pixels, waiting);
+        session->rows[waiting++] = row;
+        if (waiting == session->batch) run_batch(session, waiting), waiting = 0;
+    }
+    if (waiting) run_batch(session, waiting);
+    return POMONA_OK;
+}
+
+pomona_status pomona_session_run_pixels(pomona_session *session, const uint8_t *rgb, size_t count, float *output,
+                                        pomona_error *error) {
+    POMONA_RETURN_IF(!session || (count && (!rgb || !output)), error, POMONA_INVALID_ARGUMENT,
+                     "session, rgb and output must not be NULL");
+    for (size_t i = 0; i < count;) {
+        uint32_t now = count - i < session->batch ? (uint32_t)(count - i) : session->batch;
+        for (uint32_t slot = 0; slot < now; slot++, i++) {
+            enter(session, rgb + i * pixel_bytes(session->model), slot);
+            session->rows[slot] = output + i * session->output_length;
+        }
+        run_batch(session, now);
+    }
+    return POMONA_OK;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The routines that do the arithmetic, one table a CPU level. Raw pointers, strides in floats, no checks, no memory:
+ * everything is checked and planned before a kernel sees it.
+ *
+ * Maps are blocked by 16 channels (PM_BLOCK): [channels / 16][height + halo][width + halo][16]. One pixel of a block is
+ * a cache line, neighbours in a row lie 16 floats apart, and slots past the last channel may hold anything finite. */
+#ifndef POMONA_KERNELS_KERNELS_H
+#define POMONA_KERNELS_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/cpu.h"
+
+#define PM_BLOCK 16
+
+/* A run of `length` consecutive input floats that meets `length` consecutive rows of the packed weights: one 16-channel
+ * block under one tap, or one kernel row of an unblocked RGB map. `offset` is relative to the window's origin. */
+struct pm_segment {
+    ptrdiff_t offset;
+    ptrdiff_t length;
+};
+
+/* Up to `pixels` outputs in a row by `blocks` output blocks of a convolution:
+ * output = clamp(sum over segments(input x weights) + bias + residual, low, high). */
+struct pm_conv_tile {
+    const float *input;   /* origin of the first output pixel's window */
+    const float *weights; /* [sum of segment lengths][blocks x 16] */
+    const float *bias;    /* [blocks x 16] */
+    const float *residual; /* NULL, or addressed as `output` is, by its own block stride */
+    float *output;
+    const struct pm_segment *segments;
+    ptrdiff_t segment_count;
+    ptrdiff_t input_pixel;    /* floats between the windows of two neighbouring outputs */
+    ptrdiff_t output_block;   /* floats between output blocks */
+    ptrdiff_t residual_block; /* the same of `residual` */
+    float low, high;          /* -INFINITY and INFINITY for no clamp */
+};
+
+typedef void pm_conv_kernel(const struct pm_conv_tile *tile);
+
+/* One tile shape. kernels[p - 1] does p pixels, p <= pixels; each sums in the same order, so that a pixel's bits do not
+ * depend on the tile it falls into. */
+#define PM_CONV_PIXELS_MAX 16
+struct pm_conv_tiling {
+    const char *name;
+    int pixels, blocks;
+    ptrdiff_t input_pixel; /* the distance it is made for, 0: any */
+    pm_conv_kernel *kernels[PM_CONV_PIXELS_MAX];
+};
+
+/* `pixels` outputs in a row of one 16-channel block of a depthwise convolution. */
+struct pm_depthwise_row {
+    const float *input;   /* origin of the first output pixel's window */
+    const float *weights; /* [kernel height][kernel width][16] */
+    const float *bias;    /* [16] */
+    float *output;
+    ptrdiff_t pixels;
+    ptrdiff_t input_row;            /* floats between rows of the window, dilation included */
+    ptrdiff_t input_tap;            /* floats between columns of the window, dilation included */
+    ptrdiff_t input_pixel;          /* floats between the windows of two neighbouring outputs */
+    int kernel_height, kernel_width;
+    float low, high;
+};
+
+typedef void pm_depthwise_kernel(const struct pm_depthwise_row *row);
+
+/* A depthwise routine for one shape of window; zeros: any. */
+struct pm_depthwise_variant {
+    const char *name;
+    int kernel;            /* height and width */
+    ptrdiff_t input_pixel; /* 16 x stride, with undilated taps */
+    pm_depthwise_kernel *run;
+};
+
+#define PM_CONV_TILINGS_MAX 8
+#define PM_DEPTHWISE_VARIANTS_MAX 8
+
+/* Everything that may differ between CPU levels. Lists go from the most special to the most general and end with an
+ * entry that takes everything. */
+struct pm_kernels {
+    enum pm_cpu_level level;
+    const char *name;
+    struct pm_conv_tiling conv[PM_CONV_TILINGS_MAX];
+    struct pm_depthwise_variant depthwise[PM_DEPTHWISE_VARIANTS_MAX];
+    /* out[i] = clamp(a[i] + b[i]); `out` may be `a` or `b`. count: a multiple of 16, as below */
+    void (*add)(float *out, const float *a, const float *b, ptrdiff_t count, float low, float high);
+    /* out[p][c] = clamp(in[p][c] x scale[c] + shift[c]) over `pixels` pixels of one block */
+    void (*affine)(float *out, const float *in, const float *scale, const float *shift, ptrdiff_t pixels, float low,
+                   float high);
+    /* sum[c] += in[p][c], and maximum[c] = max(maximum[c], in[p][c]), over `pixels` pixels of one block */
+    void (*sum)(float *sum, const float *in, ptrdiff_t pixels);
+    void (*maximum)(float *maximum, const float *in, ptrdiff_t pixels);
+    /* Repeats fused multiply-adds on registers `rounds` times; returns the multiply-accumulates done, for measuring the
+     * peak rate. */
+    double (*peak)(uint64_t rounds);
+};
+
+#define PM_KERNELS(level) extern const struct pm_kernels pm_kernels_##level;
+#include "kernels/kernels.def"
+#undef PM_KERNELS
+
+/* The table of the best compiled level that is at most `level`. Never NULL. */
+const struct pm_kernels *pm_kernels_at_most(enum pm_cpu_level level);
+
+/* All compiled tables that this CPU can run, ascending; `count` of them. For tests and benchmarks. */
+const struct pm_kernels *const *pm_kernels_available(int *count);
+
+#endif

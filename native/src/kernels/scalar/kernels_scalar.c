@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Portable C, the oracle of the vector levels: one pixel at a time, one sum a channel, no intrinsics. */
+#include "kernels/kernels.h"
+
+static float clamp(float value, float low, float high) {
+    value = value > low ? value : low;
+    return value < high ? value : high;
+}
+
+static void conv_pixel(const struct pm_conv_tile *t, ptrdiff_t pixel) {
+    float sum[PM_BLOCK] = {0};
+    const float *w = t->weights;
+    for (ptrdiff_t s = 0; s < t->segment_count; s++) {
+        const float *a = t->input + pixel * t->input_pixel + t->segments[s].offset;
+        for (ptrdiff_t k = 0; k < t->segments[s].length; k++, w += PM_BLOCK)
+            for (int c = 0; c < PM_BLOCK; c++) sum[c] += a[k] * w[c];
+    }
+    for (int c = 0; c < PM_BLOCK; c++) {
+        ptrdiff_t slot = pixel * PM_BLOCK + c;
+        float value = sum[c] + t->bias[c];
+        t->output[slot] = clamp(t->residual ? value + t->residual[slot] : value, t->low, t->high);
+    }
+}
+
+static void conv_1(const struct pm_conv_tile *t) { conv_pixel(t, 0); }
+
+static void depthwise_any(const struct pm_depthwise_row *r) {
+    for (ptrdiff_t pixel = 0; pixel < r->pixels; pixel++) {
+        const float *origin = r->input + pixel * r->input_pixel, *w = r->weights;
+        float sum[PM_BLOCK] = {0};
+        for (int y = 0; y < r->kernel_height; y++)
+            for (int x = 0; x < r->kernel_width; x++, w += PM_BLOCK)
+                for (int c = 0; c < PM_BLOCK; c++) sum[c] += origin[y * r->input_row + x * r->input_tap + c] * w[c];
+        for (int c = 0; c < PM_BLOCK; c++) r->output[pixel * PM_BLOCK + c] = clamp(sum[c] + r->bias[c], r->low, r->high);
+    }
+}
+
+static void add(float *out, const float *a, const float *b, ptrdiff_t count, float low, float high) {
+    for (ptrdiff_t i = 0; i < count; i++) out[i] = clamp(a[i] + b[i], low, high);
+}
+
+static void affine(float *out, const float *in, const float *scale, const float *shift, ptrdiff_t pixels, float low,
+                   float high) {
+    for (ptrdiff_t i = 0; i < pixels * PM_BLOCK; i++)
+        out[i] = clamp(in[i] * scale[i % PM_BLOCK] + shift[i % PM_BLOCK], low, high);
+}
+
+static void sum(float *total, const float *in, ptrdiff_t pixels) {
+    for (ptrdiff_t i = 0; i < pixels * PM_BLOCK; i++) total[i % PM_BLOCK] += in[i];
+}
+
+static void maximum(float *greatest, const float *in, ptrdiff_t pixels) {
+    for (ptrdiff_t i = 0; i < pixels * PM_BLOCK; i++)
+        if (in[i] > greatest[i % PM_BLOCK]) greatest[i % PM_BLOCK] = in[i];
+}
+
+/* Eight chains of one float each. */
+static double peak(uint64_t rounds) {
+    float chain[8] = {0, 1, 2, 3, 4, 5, 6, 7};
+    volatile float factor = 0.999f;
+    for (uint64_t r = 0; r < rounds; r++) {
+        float f = factor;
+        for (int i = 0; i < 8; i++) chain[i] = chain[i] * f + 1e-3f;
+    }
+    for (int i = 0; i < 8; i++) factor = chain[i];
+    return (double)rounds * 8;
+}
+
+const struct pm_kernels pm_kernels_scalar = {
+    .level = PM_CPU_SCALAR,
+    .name = "scalar",
+    .conv = {{"conv_f32_1x16_scalar", 1, 1, 0, {conv_1}}},
+    .depthwise = {{"depthwise_f32_scalar", 0, 0, depthwise_any}},
+    .add = add,
+    .affine = affine,
+    .sum = sum,
+    .maximum = maximum,
+    .peak = peak,
+};

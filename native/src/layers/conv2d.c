@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Convolution over all channels, as a sum over segments (kernels.h): the map's layout is spelled out once, when the
+ * segment table is made, so that one kernel serves every window, 1x1 included, and the RGB input. */
+#include <string.h>
+
+#include "core/json.h"
+#include "core/memory.h"
+#include "layers/layer.h"
+
+/* Input floats that a sweep over all output channels may touch before it goes on: half of a 1 MiB L2 cache. */
+#define SWEEP_FLOATS ((uint64_t)512 * 1024 / sizeof(float))
+
+struct conv {
+    const struct pm_conv_tiling *wide, *narrow; /* for as many blocks as fit, and for one left over */
+    ptrdiff_t input_pixel;
+    uint64_t depth; /* sum of segment lengths */
+    /* The output as runs of pixels that lie evenly in input and output: its rows, or longer where nothing stands
+     * between rows. Distances in floats. */
+    uint32_t runs, run_pixels, last_pixels;
+    ptrdiff_t input_run, output_run, residual_run;
+    uint32_t sweep_runs, sweep_images;
+    ptrdiff_t segment_count;
+    struct pm_segment segments[];
+};
+
+static pomona_status read(struct pm_node *node, const cJSON *attributes, pomona_error *error) {
+    uint64_t groups = 1;
+    const struct pm_tensor *kernel = pm_weight(node, "kernel");
+    POMONA_RETURN_IF(kernel->rank != 4 || kernel->dims[0] > PM_MAX_SIDE || kernel->dims[1] > PM_MAX_SIDE ||
+                         kernel->dims[2] > UINT32_MAX || kernel->dims[3] > UINT32_MAX / 2,
+                     error, POMONA_BAD_MODEL, "layer %s: `kernel` (tensor %s) must be [height, width, in, out]",
+                     node->name, kernel->name);
+    POMONA_TRY(pm_window_read(node, attributes, error));
+    POMONA_TRY(pm_json_uint(attributes, "groups", node->name, 1, 1, UINT32_MAX, &groups, error));
+    POMONA_RETURN_IF(groups != 1, error, POMONA_UNSUPPORTED,
+                     "layer %s: %llu groups; conv2d reads 1 (use depthwise_conv2d for one channel a group)", node->name,
+                     (unsigned long long)groups);
+    node->window.kernel[0] = (uint32_t)kernel->dims[0];
+    node->window.kernel[1] = (uint32_t)kernel->dims[1];
+    return POMONA_OK;
+}
+
+static pomona_status infer(struct pm_node *node, const struct pm_shape *inputs, pomona_error *error) {
+    const struct pm_tensor *kernel = pm_weight(node, "kernel");
+    POMONA_RETURN_IF(kernel->dims[2] != inputs->channels, error, POMONA_BAD_MODEL,
+                     "layer %s: its kernel takes %llu channels, its input has %u", node->name,
+                     (unsigned long long)kernel->dims[2], inputs->channels);
+    POMONA_TRY(pm_check_vector(node, "bias", kernel->dims[3], error));
+    POMONA_TRY(pm_window_resolve(node, inputs, error));
+    node->shape.channels = (uint32_t)kernel->dims[3];
+    POMONA_RETURN_IF(!pm_multiply(kernel->count, (uint64_t)node->shape.height * node->shape.width, &node->macs), error,
+                     POMONA_LIMIT, "layer %s: more multiplications than 64 bits count", node->name);
+    return POMONA_OK;
+}
+
+/* Calls for each run of consecutive floats under the window, in the order of the packed weights. */
+typedef void segment_visit(void *context, ptrdiff_t offset, uint32_t ky, uint32_t kx, uint32_t channel,
+                           ptrdiff_t length);
+
+static void each_segment(const struct pm_node *node, const struct pm_map *in, segment_visit *visit, void *context) {
+    const struct pm_window *window = &node->window;
+    /* A kernel row of an unblocked, undilated map is one run. */
+    uint32_t together = in->block != PM_BLOCK && window->dilation[1] == 1 ? window->kernel[1] : 1;
+    for (uint32_t block = 0; block < pm_map_blocks(in); block++) {
+        uint32_t channel = block * in->block, left = in->shape.channels - channel;
+        for (uint32_t ky = 0; ky < window->kernel[0]; ky++)
+            for (uint32_t kx = 0; kx < window->kernel[1]; kx += together) {
+                ptrdiff_t offset = block * in->block_stride + (ptrdiff_t)(ky * window->dilation[0]) * in->row_stride +
+                                   (ptrdiff_t)(kx * window->dilation[1]) * in->block;
+                visit(context, offset, ky, kx, channel, (ptrdiff_t)together * (left < in->block ? left : in->block));
+            }
+    }
+}
+
+static void count_segment(void *context, ptrdiff_t offset, uint32_t ky, uint32_t kx, uint32_t channel,
+                          ptrdiff_t length) {
+    (void)offset, (void)ky, (void)kx, (void)channel, (void)length;
+    ++*(size_t *)context;
+}
+
+static void add_segment(void *context, ptrdiff_t offset, uint32_t ky, uint32_t kx, uint32_t channel, ptrdiff_t length) {
+    (void)ky, (void)kx, (void)channel;
+    struct conv *conv = context;
+    conv->segments[conv->segment_count++] = (struct pm_segment){offset, length};
+    conv->depth += (uint64_t)length;
+}
+
+/* The first tiling of at most `blocks` blocks that takes windows this far apart. */
+static const struct pm_conv_tiling *choose(const struct pm_kernels *kernels, int blocks, ptrdiff_t input_pixel) {
+    for (int i = 0; i < PM_CONV_TILINGS_MAX && kernels->conv[i].name; i++)
+        if (kernels->conv[i].blocks <= blocks &&
+            (kernels->conv[i].input_pixel == input_pixel || kernels->conv[i].input_pixel == 0))
+            return &kernels->conv[i];
+    return NULL;
+}
+
+/* Floats of input behind one run of outputs, about. */
+static uint64_t run_floats(const struct pm_node *node, const struct pm_map *in, const struct conv *conv) {
+    return (uint64_t)conv->run_pixels * node->window.stride[0] * node->window.stride[1] * in->shape.channels;
+}
+
+static uint32_t at_least_one(uint64_t count, uint32_t limit) {
+    return count < 1 ? 1 : count > limit ? limit : (uint32_t)count;
+}
+
+static void choose_runs(const struct pm_node *node, const struct pm_plan *plan, struct conv *conv) {
+    const struct pm_window *window = &node->window;
+    const struct pm_map *in = &plan->maps[node->inputs[0]], *out = &plan->maps[node->value];
+    const struct pm_map *residual = node->epilogue.residual < 0 ? out : &plan->maps[node->epilogue.residual];
+    int dense = window->stride[0] == 1 && window->stride[1] == 1 && in->shape.width == out->shape.width &&
+                in->row_stride == (ptrdiff_t)(in->shape.width * in->block) &&
+                out->row_stride == (ptrdiff_t)(out->shape.width * PM_BLOCK) && residual->row_stride == out->row_stride;
+    uint32_t pixels = out->shape.width;
+    if (dense) { /* any length does: one that a sweep holds */
+        uint32_t all = out->shape.height * out->shape.width, tile = (uint32_t)conv->wide->pixels;
+        uint32_t fit = at_least_one(SWEEP_FLOATS / in->shape.channels, all);
+        pixels = fit < all && fit > tile ? fit / tile * tile : fit;
+        conv->runs = (all + pixels - 1) / pixels;
+        conv->last_pixels = all - (conv->runs - 1) * pixels;
+    } else {
+        conv->runs = out->shape.height;
+        conv->last_pixels = pixels;
+    }
+    conv->run_pixels = pixels;
+    conv->input_run = dense ? (ptrdiff_t)pixels * in->block : (ptrdiff_t)window->stride[0] * in->row_stride;
+    conv->output_run = dense ? (ptrdiff_t)pixels * PM_BLOCK : out->row_stride;
+    conv->residual_run = dense ? (ptrdiff_t)pixels * PM_BLOCK : residual->row_stride;
+    conv->sweep_runs = at_least_one(SWEEP_FLOATS / run_floats(node, in, conv), conv->runs);
+    conv->sweep_images = at_least_one(SWEEP_FLOATS / (run_floats(node, in, conv) * conv->runs), POMONA_MAX_BATCH);
+}
+
+static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
+    const struct pm_map *in = &plan->maps[node->inputs[0]];
+    size_t segments = 0;
+    each_segment(node, in, count_segment, &segments);
+    struct conv *conv = pm_allocate_zeroed(1, sizeof *conv + segments * sizeof *conv->segments);
+    POMONA_RETURN_IF(!conv, error, POMONA_OUT_OF_MEMORY, "layer %s: no memory for %zu segments", node->name, segments);
+    node->state = conv;
+    each_segment(node, in, add_segment, conv);
+    conv->input_pixel = (ptrdiff_t)(node->window.stride[1] * in->block);
+    conv->narrow = choose(plan->kernels, 1, conv->input_pixel);
+    uint32_t blocks = pm_map_blocks(&plan->maps[node->value]);
+    conv->wide = choose(plan->kernels, blocks < INT32_MAX ? (int)blocks : INT32_MAX, conv->input_pixel);
+    node->kernel = conv->wide->name;
+    choose_runs(node, plan, conv);
+    POMONA_RETURN_IF(!pm_multiply(conv->depth + 1, (uint64_t)blocks * PM_BLOCK, &node->packed_count), error,
+                     POMONA_LIMIT, "layer %s: too many weights", node->name);
+    return POMONA_OK;
+}
+
+/* Output blocks from `block` on that the next panel covers. */
+static const struct pm_conv_tiling *panel_tiling(const struct conv *conv, uint32_t block, uint32_t blocks) {
+    return blocks - block >= (uint32_t)conv->wide->blocks ? conv->wide : conv->narrow;
+}
+
+struct packing {
+    const struct pm_node *node;
+    float *to;
+    uint32_t first, count; /* output channels of the panel; those past the last are zero */
+};
+
+static void pack_segment(void *context, ptrdiff_t offset, uint32_t ky, uint32_t kx, uint32_t channel,
+                         ptrdiff_t length) {
+    (void)offset;
+    struct packing *p = context;
+    const struct pm_tensor *kernel = pm_weight(p->node, "kernel");
+    uint64_t width = kernel->dims[1], in = kernel->dims[2], out = kernel->dims[3];
+    const float *from = kernel->data + ((ky * width + kx) * in + channel) * out;
+    for (ptrdiff_t k = 0; k < length; k++, from += out, p->to += p->count)
+        for (uint32_t c = 0; c < p->count; c++)
+            p->to[c] = p->first + c < out
+                           ? (float)(from[p->first + c] * pm_epilogue_scale(p->node, p->first + c))
+                           : 0;
+}
+
+/* Panels of [bias][depth x outputs], in the order of the output channels. */
+static void pack(const struct pm_node *node, const struct pm_plan *plan, float *packed) {
+    const struct conv *conv = node->state;
+    const struct pm_tensor *bias = pm_weight(node, "bias");
+    uint32_t blocks = pm_map_blocks(&plan->maps[node->value]), channels = node->shape.channels;
+    struct packing p = {.node = node, .to = packed};
+    for (uint32_t block = 0; block < blocks; block += p.count / PM_BLOCK) {
+        p.first = block * PM_BLOCK;
+        p.count = (uint32_t)panel_tiling(conv, block, blocks)->blocks * PM_BLOCK;
+        for (uint32_t c = p.first; c < p.first + p.count; c++)
+            *p.to++ = c < channels ? (float)pm_epilogue_bias(node, c, bias ? bias->data[c] : 0) : 0;
+        each_segment(node, &plan->maps[node->inputs[0]], pack_segment, &p);
+    }
+}
+
+/* One run of output pixels by one panel, in tiles as even as the tiling allows. */
+static void run_tiles(const struct pm_conv_tiling *tiling, struct pm_conv_tile tile, uint32_t pixels) {
+    uint32_t tiles = (pixels + (uint32_t)tiling->pixels - 1) / (uint32_t)tiling->pixels;
+    for (uint32_t i = 0; i < tiles; i++) {
+        uint32_t now = pixels / tiles + (i < pixels % tiles);
+        tiling->kernels[now - 1](&tile);
+        tile.input += (ptrdiff_t)now * tile.input_pixel;
+        tile.output += (ptrdiff_t)now * PM_BLOCK;
+        if (tile.residual) tile.residual += (ptrdiff_t)now * PM_BLOCK;
+    }
+}
+
+/* What does not change within one call. */
+struct sweep {
+    const struct pm_node *node;
+    const struct conv *conv;
+    const struct pm_run *run;
+    uint32_t first_image, images, first_run, runs;
+};
+
+static void run_panel(const struct sweep *s, struct pm_conv_tile tile, const struct pm_conv_tiling *tiling,
+                      ptrdiff_t block) {
+    const struct conv *conv = s->conv;
+    const struct pm_node *node = s->node;
+    const struct pm_window *window = &node->window;
+    const struct pm_map *in = &s->run->plan->maps[node->inputs[0]];
+    ptrdiff_t corner = window->padding[PM_TOP] * in->row_stride + (ptrdiff_t)(window->padding[PM_LEFT] * in->block);
+    for (uint32_t i = s->first_image; i < s->first_image + s->images; i++) {
+        const float *input = pm_value(s->run, node->inputs[0], i) - corner;
+        float *output = pm_value(s->run, node->value, i) + block * tile.output_block;
+        const float *residual =
+            node->epilogue.residual < 0
+                ? NULL
+                : pm_value(s->run, node->epilogue.residual, i) + block * tile.residual_block;
+        for (uint32_t r = s->first_run; r < s->first_run + s->runs; r++) {
+            tile.input = input + r * conv->input_run;
+            tile.output = output + r * conv->output_run;
+            tile.residual = residual ? residual + r * conv->residual_run : NULL;
+            run_tiles(tiling, tile, r + 1 < conv->runs ? conv->run_pixels : conv->last_pixels);
+        }
+    }
+}
+
+static void run_sweep(const struct sweep *s) {
+    const struct pm_node *node = s->node;
+    const struct pm_map *maps = s->run->plan->maps, *out = &maps[node->value];
+    struct pm_conv_tile tile = {
+        .segments = s->conv->segments,
+        .segment_count = s->conv->segment_count,
+        .input_pixel = s->conv->input_pixel,
+        .output_block = out->block_stride,
+        .residual_block = node->epilogue.residual < 0 ? 0 : maps[node->epilogue.residual].block_stride,
+        .low = node->epilogue.low,
+        .high = node->epilogue.high,
+    };
+    const float *packed = node->packed;
+    uint32_t blocks = pm_map_blocks(out);
+    for (uint32_t block = 0; block < blocks;) {
+        const struct pm_conv_tiling *tiling = panel_tiling(s->conv, block, blocks);
+        ptrdiff_t outputs = tiling->blocks * PM_BLOCK;
+        tile.bias = packed;
+        tile.weights = packed + outputs;
+        run_panel(s, tile, tiling, block);
+        packed += ((ptrdiff_t)s->conv->depth + 1) * outputs;
+        block += (uint32_t)tiling->blocks;
+    }
+}
+
+static uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
+/* Sweeps keep the input of a few rows, or of a few small images, in cache while all output channels are made from it.
+ * Their size never changes a result. */
+static void run(const struct pm_node *node, const struct pm_run *run) {
+    const struct conv *conv = node->state;
+    struct sweep s = {.node = node, .conv = conv, .run = run};
+    for (; s.first_image < run->count; s.first_image += s.images) {
+        s.images = smaller(conv->sweep_images, run->count - s.first_image);
+        for (s.first_run = 0; s.first_run < conv->runs; s.first_run += s.runs) {
+            s.runs = smaller(conv->sweep_runs, conv->runs - s.first_run);
+            run_sweep(&s);
+        }
+    }
+}
+
+const struct pm_layer pm_layer_conv2d = {
+    .name = "conv2d",
+    .roles = {"kernel", "?bias"},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .takes = PM_TAKES_PADDING | PM_TAKES_AFFINE | PM_TAKES_RESIDUAL | PM_TAKES_CLAMP,
+    .read = read,
+    .infer = infer,
+    .prepare = prepare,
+    .pack = pack,
+    .run = run,
+};

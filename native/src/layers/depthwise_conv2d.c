@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Convolution of each channel by itself. */
+#include "core/memory.h"
+#include "layers/layer.h"
+
+static pomona_status read(struct pm_node *node, const cJSON *attributes, pomona_error *error) {
+    const struct pm_tensor *kernel = pm_weight(node, "kernel");
+    POMONA_RETURN_IF(kernel->rank != 4 || kernel->dims[0] > PM_MAX_SIDE || kernel->dims[1] > PM_MAX_SIDE ||
+                         kernel->dims[2] > UINT32_MAX,
+                     error, POMONA_BAD_MODEL,
+                     "layer %s: `kernel` (tensor %s) must be [height, width, channels, multiplier]", node->name,
+                     kernel->name);
+    POMONA_RETURN_IF(kernel->dims[3] != 1, error, POMONA_UNSUPPORTED,
+                     "layer %s: a depth multiplier of %llu; 1 is supported", node->name,
+                     (unsigned long long)kernel->dims[3]);
+    node->window.kernel[0] = (uint32_t)kernel->dims[0];
+    node->window.kernel[1] = (uint32_t)kernel->dims[1];
+    return pm_window_read(node, attributes, error);
+}
+
+static pomona_status infer(struct pm_node *node, const struct pm_shape *inputs, pomona_error *error) {
+    const struct pm_tensor *kernel = pm_weight(node, "kernel");
+    POMONA_RETURN_IF(kernel->dims[2] != inputs->channels, error, POMONA_BAD_MODEL,
+                     "layer %s: its kernel takes %llu channels, its input has %u", node->name,
+                     (unsigned long long)kernel->dims[2], inputs->channels);
+    POMONA_TRY(pm_check_vector(node, "bias", inputs->channels, error));
+    POMONA_TRY(pm_window_resolve(node, inputs, error));
+    node->shape.channels = inputs->channels;
+    POMONA_RETURN_IF(!pm_multiply(kernel->count, (uint64_t)node->shape.height * node->shape.width, &node->macs), error,
+                     POMONA_LIMIT, "layer %s: more multiplications than 64 bits count", node->name);
+    return POMONA_OK;
+}
+
+static int takes(const struct pm_depthwise_variant *variant, const struct pm_window *window) {
+    if (variant->kernel == 0) return 1;
+    return window->kernel[0] == (uint32_t)variant->kernel && window->kernel[1] == (uint32_t)variant->kernel &&
+           window->dilation[1] == 1 && variant->input_pixel == (ptrdiff_t)(window->stride[1] * PM_BLOCK);
+}
+
+static const struct pm_depthwise_variant *choose(const struct pm_kernels *kernels, const struct pm_window *window) {
+    const struct pm_depthwise_variant *variant = kernels->depthwise;
+    while (!takes(variant, window)) variant++;
+    return variant;
+}
+
+static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
+    const struct pm_map *in = &plan->maps[node->inputs[0]];
+    POMONA_RETURN_IF(in->block != PM_BLOCK, error, POMONA_UNSUPPORTED,
+                     "layer %s: a depthwise convolution directly on the network's input", node->name);
+    uint64_t taps = (uint64_t)node->window.kernel[0] * node->window.kernel[1];
+    node->packed_count = (taps + 1) * pm_map_blocks(in) * PM_BLOCK;
+    node->kernel = choose(plan->kernels, &node->window)->name;
+    return POMONA_OK;
+}
+
+/* Each block of 16 channels: [bias][taps], zero past the last channel. */
+static void pack(const struct pm_node *node, const struct pm_plan *plan, float *packed) {
+    const struct pm_tensor *kernel = pm_weight(node, "kernel"), *bias = pm_weight(node, "bias");
+    uint64_t taps = kernel->dims[0] * kernel->dims[1];
+    uint32_t channels = node->shape.channels;
+    for (uint32_t first = 0; first < pm_map_blocks(&plan->maps[node->value]) * PM_BLOCK; first += PM_BLOCK) {
+        for (uint32_t c = first; c < first + PM_BLOCK; c++)
+            *packed++ = c < channels ? (float)pm_epilogue_bias(node, c, bias ? bias->data[c] : 0) : 0;
+        for (uint64_t tap = 0; tap < taps; tap++)
+            for (uint32_t c = first; c < first + PM_BLOCK; c++)
+                *packed++ = c < channels ? (float)(kernel->data[tap * channels + c] * pm_epilogue_scale(node, c)) : 0;
+    }
+}
+
+static void run(const struct pm_node *node, const struct pm_run *run) {
+    const struct pm_window *window = &node->window;
+    const struct pm_map *in = &run->plan->maps[node->inputs[0]], *out = &run->plan->maps[node->value];
+    const struct pm_depthwise_variant *variant = choose(run->plan->kernels, window);
+    ptrdiff_t corner = window->padding[PM_TOP] * in->row_stride + (ptrdiff_t)(window->padding[PM_LEFT] * PM_BLOCK);
+    ptrdiff_t block_weights = ((ptrdiff_t)window->kernel[0] * window->kernel[1] + 1) * PM_BLOCK;
+    struct pm_depthwise_row row = {
+        .pixels = out->shape.width,
+        .input_row = window->dilation[0] * in->row_stride,
+        .input_tap = (ptrdiff_t)(window->dilation[1] * PM_BLOCK),
+        .input_pixel = (ptrdiff_t)(window->stride[1] * PM_BLOCK),
+        .kernel_height = (int)window->kernel[0],
+        .kernel_width = (int)window->kernel[1],
+        .low = node->epilogue.low,
+        .high = node->epilogue.high,
+    };
+    for (uint32_t i = 0; i < run->count; i++)
+        for (ptrdiff_t block = 0; block < pm_map_blocks(out); block++) {
+            const float *input = pm_value(run, node->inputs[0], i) - corner + block * in->block_stride;
+            float *output = pm_value(run, node->value, i) + block * out->block_stride;
+            row.bias = node->packed + block * block_weights;
+            row.weights = row.bias + PM_BLOCK;
+            for (ptrdiff_t y = 0; y < out->shape.height; y++) {
+                row.input = input + y * window->stride[0] * in->row_stride;
+                row.output = output + y * out->row_stride;
+                variant->run(&row);
+            }
+        }
+}
+
+const struct pm_layer pm_layer_depthwise_conv2d = {
+    .name = "depthwise_conv2d",
+    .roles = {"kernel", "?bias"},
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .takes = PM_TAKES_PADDING | PM_TAKES_AFFINE | PM_TAKES_CLAMP,
+    .read = read,
+    .infer = infer,
+    .prepare = prepare,
+    .pack = pack,
+    .run = run,
+};

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "layers/layer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/json.h"
+#include "core/memory.h"
+
+#define PM_LAYER(op) extern const struct pm_layer pm_layer_##op;
+#include "layers/layers.def"
+#undef PM_LAYER
+
+static const struct pm_layer *const layers[] = {
+#define PM_LAYER(op) &pm_layer_##op,
+#include "layers/layers.def"
+#undef PM_LAYER
+};
+
+#define LAYER_COUNT (sizeof layers / sizeof *layers)
+
+const struct pm_layer *pm_layer_find(const char *name) {
+    for (size_t i = 0; i < LAYER_COUNT; i++)
+        if (!strcmp(layers[i]->name, name)) return layers[i];
+    return NULL;
+}
+
+void pm_layer_names(char *text, size_t size) {
+    size_t used = 0;
+    for (size_t i = 0; i < LAYER_COUNT && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", layers[i]->name);
+}
+
+const struct pm_tensor *pm_weight(const struct pm_node *node, const char *role) {
+    for (int i = 0; i < PM_MAX_ROLES && node->layer->roles[i]; i++)
+        if (!strcmp(node->layer->roles[i] + (node->layer->roles[i][0] == '?'), role)) return node->weights[i];
+    return NULL;
+}
+
+pomona_status pm_check_vector(const struct pm_node *node, const char *role, uint64_t count, pomona_error *error) {
+    const struct pm_tensor *tensor = pm_weight(node, role);
+    POMONA_RETURN_IF(tensor && (tensor->rank != 1 || tensor->dims[0] != count), error, POMONA_BAD_MODEL,
+                     "layer %s: `%s` (tensor %s) must have the shape [%llu]", node->name, role, tensor->name,
+                     (unsigned long long)count);
+    return POMONA_OK;
+}
+
+pomona_status pm_window_read(struct pm_node *node, const cJSON *attributes, pomona_error *error) {
+    struct pm_window *window = &node->window;
+    const cJSON *padding = cJSON_GetObjectItemCaseSensitive(attributes, "padding");
+    for (int i = 0; i < 2; i++) window->stride[i] = window->dilation[i] = 1;
+    POMONA_TRY(pm_json_uints(attributes, "strides", node->name, 1, 1, PM_MAX_SIDE, window->stride, 2, error));
+    POMONA_TRY(pm_json_uints(attributes, "dilations", node->name, 1, 1, PM_MAX_SIDE, window->dilation, 2, error));
+    if (!padding || !cJSON_IsString(padding))
+        return pm_json_uints(attributes, "padding", node->name, 1, 0, PM_MAX_SIDE, window->padding, 4, error);
+    if (!strcmp(padding->valuestring, "same")) window->padding_rule = PM_PADDING_SAME;
+    else
+        POMONA_RETURN_IF(strcmp(padding->valuestring, "valid") != 0, error, POMONA_BAD_MODEL,
+                         "layer %s: `padding` must be \"valid\", \"same\" or four numbers", node->name);
+    return POMONA_OK;
+}
+
+/* Outputs along one axis; pads[0] before, pads[1] after. 0 when the window does not fit. */
+static uint64_t resolve_axis(const struct pm_window *window, int axis, uint32_t input, uint32_t *pads) {
+    uint64_t stride = window->stride[axis];
+    uint64_t reach = (uint64_t)(window->kernel[axis] - 1) * window->dilation[axis] + 1;
+    if (window->padding_rule == PM_PADDING_SAME) {
+        uint64_t needed = ((input + stride - 1) / stride - 1) * stride + reach;
+        uint64_t total = needed > input ? needed - input : 0;
+        if (total > PM_MAX_SIDE) return 0;
+        pads[0] = (uint32_t)(total / 2);
+        pads[1] = (uint32_t)(total - total / 2);
+    }
+    uint64_t padded = (uint64_t)input + pads[0] + pads[1];
+    return padded < reach ? 0 : (padded - reach) / stride + 1;
+}
+
+pomona_status pm_window_resolve(struct pm_node *node, const struct pm_shape *input, pomona_error *error) {
+    struct pm_window *window = &node->window;
+    uint64_t height = resolve_axis(window, 0, input->height, &window->padding[PM_TOP]);
+    uint64_t width = resolve_axis(window, 1, input->width, &window->padding[PM_LEFT]);
+    POMONA_RETURN_IF(height == 0 || width == 0 || height > PM_MAX_SIDE || width > PM_MAX_SIDE, error, POMONA_BAD_MODEL,
+                     "layer %s: a window of %ux%u does not fit its input of %ux%u", node->name, window->kernel[0],
+                     window->kernel[1], input->height, input->width);
+    node->shape.height = (uint32_t)height;
+    node->shape.width = (uint32_t)width;
+    return POMONA_OK;
+}
+
+static int clamps(const struct pm_epilogue *epilogue) { return epilogue->low > -INFINITY || epilogue->high < INFINITY; }
+
+int pm_epilogue_affine(struct pm_node *node, const double *scale, const double *shift) {
+    struct pm_epilogue *epilogue = &node->epilogue;
+    uint32_t channels = node->shape.channels;
+    if (epilogue->residual >= 0 || clamps(epilogue)) return 0;
+    if (!epilogue->scale) {
+        epilogue->scale = pm_allocate_zeroed((size_t)channels * 2, sizeof(double));
+        if (!epilogue->scale) return 0;
+        epilogue->shift = epilogue->scale + channels;
+        for (uint32_t c = 0; c < channels; c++) epilogue->scale[c] = 1;
+    }
+    for (uint32_t c = 0; c < channels; c++) {
+        epilogue->scale[c] *= scale[c];
+        epilogue->shift[c] = epilogue->shift[c] * scale[c] + shift[c];
+    }
+    return 1;
+}
+
+void pm_epilogue_clamp(struct pm_node *node, float low, float high) {
+    struct pm_epilogue *epilogue = &node->epilogue;
+    epilogue->low = fminf(fmaxf(epilogue->low, low), high);
+    epilogue->high = fmaxf(fminf(epilogue->high, high), low);
+}
+
+static const float *input_row(const struct pm_node *node, const struct pm_run *run, uint32_t input, uint32_t image,
+                              ptrdiff_t block, ptrdiff_t y) {
+    if (input >= node->input_count) return NULL;
+    const struct pm_map *map = &run->plan->maps[node->inputs[input]];
+    return pm_value(run, node->inputs[input], image) + block * map->block_stride + y * map->row_stride;
+}
+
+void pm_each_row(const struct pm_node *node, const struct pm_run *run, pm_row *row) {
+    const struct pm_map *out = &run->plan->maps[node->value];
+    for (uint32_t i = 0; i < run->count; i++)
+        for (ptrdiff_t block = 0; block < pm_map_blocks(out); block++)
+            for (ptrdiff_t y = 0; y < out->shape.height; y++)
+                row(node, run, block, pm_value(run, node->value, i) + block * out->block_stride + y * out->row_stride,
+                    input_row(node, run, 0, i, block, y), input_row(node, run, 1, i, block, y));
+}
+
+pomona_status pm_check_blocked(const struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
+    for (uint32_t i = 0; i < node->input_count; i++)
+        POMONA_RETURN_IF(plan->maps[node->inputs[i]].block != PM_BLOCK, error, POMONA_UNSUPPORTED,
+                         "layer %s: %s directly on the network's input", node->name, node->layer->name);
+    return POMONA_OK;
+}

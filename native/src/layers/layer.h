@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a layer is to the graph: how its node is read, shaped, folded into a neighbour, prepared and run. One file a
+ * kind, listed in layers.def. */
+#ifndef POMONA_LAYERS_LAYER_H
+#define POMONA_LAYERS_LAYER_H
+
+#include <cjson/cJSON.h>
+
+#include "core/status.h"
+#include "graph/container.h"
+#include "kernels/kernels.h"
+
+#define PM_MAX_ROLES 6
+#define PM_MAX_SIDE 65535u
+
+enum { PM_TOP, PM_BOTTOM, PM_LEFT, PM_RIGHT };
+
+struct pm_shape {
+    uint32_t height, width, channels;
+};
+
+/* Where the value of a node lies: floats, in the slice of the arena that belongs to one image. Channel c of pixel
+ * (y, x) is at origin + (c / block) x block_stride + y x row_stride + x x block + c % block. `block` is PM_BLOCK, or the
+ * number of channels for the network's input, which is plain height x width x channels. The halo is zero. */
+struct pm_map {
+    struct pm_shape shape;
+    uint32_t block;
+    uint32_t halo[4];
+    ptrdiff_t origin, row_stride, block_stride;
+    uint64_t offset, size; /* of the whole, halo included */
+};
+
+static inline uint32_t pm_map_blocks(const struct pm_map *map) {
+    return (map->shape.channels + map->block - 1) / map->block;
+}
+
+/* Pooling or convolution window; [0] vertical, [1] horizontal. */
+struct pm_window {
+    uint32_t kernel[2], stride[2], dilation[2];
+    uint32_t padding[4]; /* resolved to numbers by pm_window_resolve */
+    enum { PM_PADDING_EXPLICIT, PM_PADDING_SAME } padding_rule;
+};
+
+/* What was folded into a node, applied in this order: channel c becomes x * scale[c] + shift[c]; the residual is added;
+ * the result is clamped. In fp64, so that folding costs no accuracy. */
+struct pm_epilogue {
+    double *scale, *shift; /* one block of 2 x channels numbers, NULL: 1 and 0 */
+    int residual;          /* node whose value is added, -1: none; also the last of the node's inputs */
+    float low, high;
+};
+
+struct pm_node {
+    char *name;
+    const struct pm_layer *layer;
+    int value; /* index of its own value */
+    int *inputs; /* indices of values: 0 is the network's input, i the node i - 1 of the file */
+    uint32_t input_count;
+    const struct pm_tensor *weights[PM_MAX_ROLES]; /* by the layer's roles; valid until packing is done */
+    struct pm_window window;
+    struct pm_epilogue epilogue;
+    struct pm_shape shape; /* of its value */
+    uint32_t users;        /* readers of its value, the graph's output included */
+    int folded;            /* its work is done by another node */
+    void *state;           /* the layer's own, one block of pm_allocate */
+    const float *packed;   /* its weights as the kernels want them */
+    uint64_t packed_count; /* floats */
+    uint64_t macs;
+    const char *kernel;
+};
+
+/* Everything that a node sees of the others once the memory is planned. */
+struct pm_plan {
+    const struct pm_kernels *kernels;
+    const struct pm_map *maps; /* by value */
+    uint64_t slice;            /* floats of the arena for one image */
+};
+
+struct pm_run {
+    const struct pm_plan *plan;
+    float *arena; /* count slices */
+    uint32_t count;
+};
+
+/* The first float of a value's pixel (0, 0) for image `i`. */
+static inline float *pm_value(const struct pm_run *run, int value, uint32_t i) {
+    const struct pm_map *map = &run->plan->maps[value];
+    return run->arena + i * run->plan->slice + map->offset + map->origin;
+}
+
+enum {
+    PM_TAKES_PADDING = 1,  /* reads a halo of zeros: a zero_pad before it is folded into its window */
+    PM_TAKES_AFFINE = 2,   /* a batch_norm after it is folded into epilogue.scale and shift */
+    PM_TAKES_RESIDUAL = 4, /* an add after it is folded into epilogue.residual */
+    PM_TAKES_CLAMP = 8     /* a ReLU after it is folded into epilogue.low and high */
+};
+
+struct pm_layer {
+    const char *name;
+    const char *roles[PM_MAX_ROLES]; /* of its weights; a leading '?' marks what may be left out */
+    uint32_t min_inputs, max_inputs;
+    unsigned takes;
+    /* Attributes and weights to node; may be NULL. */
+    pomona_status (*read)(struct pm_node *node, const cJSON *attributes, pomona_error *error);
+    /* Sets shape and macs from the shapes of the inputs, and checks the weights against them. */
+    pomona_status (*infer)(struct pm_node *node, const struct pm_shape *inputs, pomona_error *error);
+    /* Gives its work to the node before it, whose value nobody else reads; 1 when done. May be NULL. */
+    int (*fold)(struct pm_node *node, struct pm_node *before);
+    /* Chooses kernel and packed_count; may use node->state. May be NULL. */
+    pomona_status (*prepare)(struct pm_node *node, const struct pm_plan *plan, pomona_error *error);
+    /* Writes packed_count floats. May be NULL. */
+    void (*pack)(const struct pm_node *node, const struct pm_plan *plan, float *packed);
+    /* Computes its value for run->count images. Allocates nothing, cannot fail. */
+    void (*run)(const struct pm_node *node, const struct pm_run *run);
+};
+
+/* The layer of that name, or NULL. */
+const struct pm_layer *pm_layer_find(const char *name);
+
+/* Names of all layers, separated by commas, for messages. */
+void pm_layer_names(char *text, size_t size);
+
+/* ---- for layers ---- */
+
+/* The weight of that role, or NULL when it was left out. */
+const struct pm_tensor *pm_weight(const struct pm_node *node, const char *role);
+
+/* BAD_MODEL unless `tensor` (may be NULL: fine) is a vector of `count`. */
+pomona_status pm_check_vector(const struct pm_node *node, const char *role, uint64_t count, pomona_error *error);
+
+/* Reads `strides`, `dilations` and `padding`. */
+pomona_status pm_window_read(struct pm_node *node, const cJSON *attributes, pomona_error *error);
+
+/* Turns "same" into numbers, checks that the window fits, and sets height and width of node->shape. */
+pomona_status pm_window_resolve(struct pm_node *node, const struct pm_shape *input, pomona_error *error);
+
+/* x -> x * scale[c] + shift[c] after what the epilogue does already; 0 when memory runs out or a residual or clamp
+ * stands between. */
+int pm_epilogue_affine(struct pm_node *node, const double *scale, const double *shift);
+
+/* Intersects the clamp with [low, high]. */
+void pm_epilogue_clamp(struct pm_node *node, float low, float high);
+
+/* Calls `row` for each row of each block of the node's value, with the same row of its first two inputs (NULL where there
+ * is none). For layers whose output row needs just those. */
+typedef void pm_row(const struct pm_node *node, const struct pm_run *run, ptrdiff_t block, float *out, const float *a,
+                    const float *b);
+void pm_each_row(const struct pm_node *node, const struct pm_run *run, pm_row *row);
+
+/* UNSUPPORTED when an input of the node is the network's input, which is not blocked. */
+pomona_status pm_check_blocked(const struct pm_node *node, const struct pm_plan *plan, pomona_error *error);
+
+static inline double pm_epilogue_scale(const struct pm_node *node, uint32_t channel) {
+    return node->epilogue.scale ? node->epilogue.scale[channel] : 1.0;
+}
+
+/* Folded shift of a channel whose bias was `bias`. */
+static inline double pm_epilogue_bias(const struct pm_node *node, uint32_t channel, double bias) {
+    return node->epilogue.scale ? bias * node->epilogue.scale[channel] + node->epilogue.shift[channel] : bias;
+}
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Files to vectors. The images go through in rounds: threads of our own read and run their share of a round, then its
+ * rows are written in order, so that memory stays bounded. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+static const char help[] =
+    "usage: pomona features --model FILE [OPTIONS] IMAGE|DIR ...\n\n"
+    "One vector an image, in the order given (a DIR: its .jpg and .jpeg files, sorted, recursive). A bad image gives a\n"
+    "row of NaN and its reason on stderr.\n\n"
+    "  --out FILE      .npy (float32 [images, length]) or .csv (path, numbers); default: CSV on stdout\n"
+    "  --pooling       avg (default), max or none (height x width x channels)\n"
+    "  --resample      nearest, box, bilinear, hamming, bicubic (default) or lanczos\n"
+    "  --fit           squash (default) or crop\n"
+    "  --precision     fp32 (default), fp32-split, bf16 or auto\n"
+    "  --batch N       images that go through a layer together; never changes results\n"
+    "  --threads N     default 1\n"
+    "  --mode          permissive (default) or failfast: stop at the first bad image\n"
+    "  --top K         class names and probabilities, for models with a classifier\n"
+    "  --corrupt-data  reject (default) or accept damaged data\n"
+    "  --max-pixels, --max-bytes, --max-scans   limits, checked on the header\n";
+
+static const char *const accepted[] = {"model",   "pooling", "resample", "fit",          "precision",
+                                       "batch",   "threads", "top",      "mode",         "corrupt-data",
+                                       "max-pixels", "max-bytes", "max-scans", "out", NULL};
+
+/* Images that a thread takes at once. */
+#define SHARE 8
+#define SHARES_A_THREAD 8
+
+struct round {
+    char *const *paths;
+    size_t count, length; /* images, numbers in a vector */
+    float *rows;
+    pomona_reason *reasons;
+    atomic_size_t next;
+    atomic_int failed;
+};
+
+struct worker {
+    pthread_t thread;
+    pomona_session *session;
+    struct round *round;
+};
+
+static int run_share(struct worker *worker, size_t first, size_t count) {
+    struct round *round = worker->round;
+    uint8_t *data[SHARE] = {0};
+    pomona_bytes images[SHARE] = {0};
+    pomona_error error;
+    int status = 0;
+    for (size_t i = 0; !status && i < count; i++) {
+        size_t length;
+        status = tool_read_file(round->paths[first + i], &data[i], &length);
+        if (!status) images[i] = (pomona_bytes){data[i], length};
+    }
+    if (!status && pomona_session_run(worker->session, images, count, round->rows + first * round->length,
+                                      round->reasons + first, &error))
+        status = tool_fail(EXIT_FAILED, "%s", error.message);
+    for (size_t i = 0; i < count; i++) free(data[i]);
+    return status;
+}
+
+static void *run_worker(void *argument) {
+    struct worker *worker = argument;
+    struct round *round = worker->round;
+    for (size_t first; (first = atomic_fetch_add(&round->next, SHARE)) < round->count && !atomic_load(&round->failed);) {
+        size_t count = round->count - first < SHARE ? round->count - first : SHARE;
+        if (run_share(worker, first, count)) atomic_store(&round->failed, 1);
+    }
+    return NULL;
+}
+
+/* The first worker is this thread. */
+static int run_round(struct round *round, struct worker *workers, uint32_t threads) {
+    uint32_t started = 1;
+    atomic_store(&round->next, 0);
+    atomic_store(&round->failed, 0);
+    for (; started < threads; started++)
+        if (pthread_create(&workers[started].thread, NULL, run_worker, &workers[started])) break;
+    run_worker(&workers[0]);
+    for (uint32_t i = 1; i < started; i++) pthread_join(workers[i].thread, NULL);
+    return atomic_load(&round->failed) ? EXIT_FAILED : 0;
+}
+
+static int write_rows(const struct round *round, int csv, FILE *out) {
+    if (!csv) return fwrite(round->rows, round->length * sizeof(float), round->count, out) == round->count ? 0 : -1;
+    for (size_t i = 0; i < round->count; i++) {
+        fputs(round->paths[i], out);
+        for (size_t j = 0; j < round->length; j++) fprintf(out, ",%.9g", (double)round->rows[i * round->length + j]);
+        fputc('\n', out);
+    }
+    return ferror(out) ? -1 : 0;
+}
+
+/* Reports the bad images of a round; returns how many. */
+static size_t report(const struct round *round) {
+    size_t bad = 0;
+    for (size_t i = 0; i < round->count; i++) {
+        if (round->reasons[i] == POMONA_REASON_OK) continue;
+        fprintf(stderr, "%s: %s: %s\n", round->paths[i], pomona_reason_name(round->reasons[i]),
+                pomona_reason_text(round->reasons[i]));
+        bad++;
+    }
+    return bad;
+}
+
+static void progress(size_t done, size_t all, double begin) {
+    if (!isatty(STDERR_FILENO)) return;
+    fprintf(stderr, "\r%zu of %zu images, %.1f a second%s", done, all, (double)done / (tool_seconds() - begin),
+            done == all ? "\n" : "");
+}
+
+static int run_all(const struct tool_options *options, const struct tool_paths *list, struct worker *workers,
+                   struct round *round, FILE *out) {
+    size_t shape[] = {list->count, round->length}, most = (size_t)options->threads * SHARE * SHARES_A_THREAD, bad = 0;
+    int csv = !options->out || strlen(options->out) < 4 || strcmp(options->out + strlen(options->out) - 4, ".npy");
+    double begin = tool_seconds();
+    if (!csv && tool_npy_start(out, "<f4", shape, 2)) return EXIT_FAILED;
+    for (size_t first = 0; first < list->count; first += round->count) {
+        round->paths = list->paths + first;
+        round->count = list->count - first < most ? list->count - first : most;
+        if (run_round(round, workers, options->threads)) return EXIT_FAILED;
+        bad += report(round);
+        if (bad && options->failfast) return tool_fail(EXIT_FAILED, "stopped at a bad image (--mode failfast)");
+        if (write_rows(round, csv, out)) return tool_fail(EXIT_FAILED, "cannot write: %s", strerror(errno));
+        progress(first + round->count, list->count, begin);
+    }
+    return bad ? EXIT_SOME_FAILED : EXIT_OK;
+}
+
+static int open_sessions(const struct tool_options *options, pomona_model *model, struct worker *workers,
+                         struct round *round) {
+    pomona_error error;
+    for (uint32_t i = 0; i < options->threads; i++) {
+        if (pomona_session_open(model, &options->session, &workers[i].session, &error))
+            return tool_fail(EXIT_FAILED, "%s", error.message);
+        workers[i].round = round;
+    }
+    size_t images = (size_t)options->threads * SHARE * SHARES_A_THREAD;
+    round->length = pomona_session_output_length(workers[0].session);
+    round->rows = malloc(images * round->length * sizeof *round->rows);
+    round->reasons = malloc(images * sizeof *round->reasons);
+    return round->rows && round->reasons ? 0 : tool_fail(EXIT_FAILED, "out of memory");
+}
+
+static int features(const struct tool_options *options, const struct tool_paths *list, FILE *out) {
+    struct round round = {0};
+    pomona_model *model = NULL;
+    pomona_error error;
+    struct worker *workers = calloc(options->threads, sizeof *workers);
+    int status = workers ? 0 : tool_fail(EXIT_FAILED, "out of memory");
+    if (!status && pomona_model_open(options->model, &options->model_options, &model, &error))
+        status = tool_fail(EXIT_FAILED, "%s", error.message);
+    if (!status) status = open_sessions(options, model, workers, &round);
+    if (!status) status = run_all(options, list, workers, &round, out);
+    for (uint32_t i = 0; workers && i < options->threads; i++) pomona_session_close(workers[i].session);
+    pomona_model_close(model);
+    free(round.rows);
+    free(round.reasons);
+    free(workers);
+    return status;
+}
+
+/* To a file that is removed again when the run fails, or to stdout. */
+static int features_to(const struct tool_options *options, const struct tool_paths *list) {
+    if (!options->out) return features(options, list, stdout);
+    FILE *out = fopen(options->out, "wb");
+    if (!out) return tool_fail(EXIT_FAILED, "cannot write %s: %s", options->out, strerror(errno));
+    int status = features(options, list, out);
+    if (fclose(out) && status <= EXIT_SOME_FAILED)
+        status = tool_fail(EXIT_FAILED, "cannot write %s: %s", options->out, strerror(errno));
+    if (status > EXIT_SOME_FAILED) remove(options->out);
+    return status;
+}
+
+int tool_features(int argc, char **argv) {
+    struct tool_options options;
+    struct tool_paths list = {0};
+    int first, status = tool_read_options(argc, argv, accepted, help, &options, &first);
+    if (status) return status < 0 ? EXIT_OK : status;
+    if (!options.model || first == argc)
+        return tool_fail(EXIT_USAGE, "features needs --model FILE and at least one image or folder");
+    if (options.top) return tool_fail(EXIT_FAILED, "--top: the model %s has no classifier", options.model);
+    for (int i = first; !status && i < argc; i++) status = tool_add_paths(&list, argv[i]);
+    if (!status && list.count == 0) status = tool_fail(EXIT_FAILED, "no .jpg or .jpeg file found");
+    if (!status) status = features_to(&options, &list);
+    tool_free_paths(&list);
+    return status;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "tool.h"
+
+static const char help[] = "usage: pomona model info|verify FILE\n\n"
+                           "  info    layers, multiply-accumulates, parameters, memory, provenance\n"
+                           "  verify  checks every checksum and limit; prints ok\n";
+
+static void print_layers(const pomona_model *model, uint32_t count) {
+    printf("%-32s %-18s %-32s %16s %10s\n", "layer", "operation", "kernel", "output", "MMAC");
+    for (uint32_t i = 0; i < count; i++) {
+        pomona_layer_info layer = {.size = sizeof layer};
+        char shape[32];
+        if (pomona_model_get_layer(model, i, &layer, NULL)) return;
+        snprintf(shape, sizeof shape, "%ux%ux%u", layer.height, layer.width, layer.channels);
+        printf("%-32s %-18s %-32s %16s %10.2f\n", layer.name, layer.operation, layer.kernel, shape,
+               (double)layer.macs * 1e-6);
+    }
+}
+
+static void print_info(const pomona_model *model) {
+    pomona_model_info info = {.size = sizeof info};
+    if (pomona_model_get_info(model, &info, NULL)) return;
+    printf("name            %s\ninput           %ux%ux3\nfeatures        %ux%ux%u\nparameters      %llu\n"
+           "MACs            %.1f million an image\nCPU level       %s\n",
+           info.name, info.input_height, info.input_width, info.feature_height, info.feature_width,
+           info.feature_channels, (unsigned long long)info.parameters, (double)info.macs * 1e-6, info.cpu_level);
+    printf("memory          %.1f MiB of weights once a process + sessions x batch x %.1f MiB\nprovenance      %s\n\n",
+           (double)info.weight_bytes / 0x100000, (double)info.arena_bytes / 0x100000, info.provenance);
+    print_layers(model, info.layer_count);
+}
+
+int tool_model(int argc, char **argv) {
+    static const char *const none[] = {NULL};
+    struct tool_options options;
+    pomona_model *model;
+    pomona_error error;
+    int first, status = tool_read_options(argc, argv, none, help, &options, &first);
+    if (status) return status < 0 ? EXIT_OK : status;
+    int info = argc - first == 2 && !strcmp(argv[first], "info");
+    if (!info && (argc - first != 2 || strcmp(argv[first], "verify") != 0)) {
+        fputs(help, stderr);
+        return EXIT_USAGE;
+    }
+    if (pomona_model_open(argv[first + 1], NULL, &model, &error))
+        return tool_fail(EXIT_FAILED, "%s: %s", argv[first + 1], error.message);
+    if (info) print_info(model);
+    else puts("ok");
+    pomona_model_close(model);
+    return EXIT_OK;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the commands of the CLI share. The CLI is a user of pomona.h like any other. */
+#ifndef POMONA_TOOLS_TOOL_H
+#define POMONA_TOOLS_TOOL_H
+
+#include <getopt.h>
+#include <stdio.h>
+
+#include "pomona.h"
+
+/* Exit statuses of the command line contract. */
+enum { EXIT_OK = 0, EXIT_SOME_FAILED = 1, EXIT_USAGE = 2, EXIT_FAILED = 3 };
+
+/* A command reads its own argv, whose first word is its name, and returns an exit status. */
+typedef int tool_command(int argc, char **argv);
+tool_command tool_features, tool_decode, tool_bench, tool_model, tool_doctor;
+
+/* "pomona: <text>" on stderr; returns `status`. */
+int tool_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- options.c: each returns 0, or EXIT_USAGE after a message ---- */
+
+/* Options that several commands take, numbered past the letters for getopt_long. */
+enum {
+    OPTION_MODEL = 256, OPTION_POOLING, OPTION_RESAMPLE, OPTION_FIT, OPTION_PRECISION, OPTION_BATCH, OPTION_THREADS,
+    OPTION_TOP, OPTION_MODE, OPTION_CORRUPT_DATA, OPTION_MAX_PIXELS, OPTION_MAX_BYTES, OPTION_MAX_SCANS, OPTION_OUT,
+    OPTION_SIZE, OPTION_SECONDS, OPTION_JSON, OPTION_LAYERS, OPTION_HELP
+};
+
+struct tool_options {
+    const char *model, *out;
+    pomona_model_options model_options;
+    pomona_session_options session;
+    int failfast, json, layers;
+    uint32_t threads, top, width, height;
+    double seconds;
+};
+
+/* Reads the options named in `accepted` (a NULL-terminated list) into `options`; *first becomes the index of the first
+ * operand. Returns -1 after printing `help` for --help. */
+int tool_read_options(int argc, char **argv, const char *const *accepted, const char *help,
+                      struct tool_options *options, int *first);
+
+/* ---- files.c ---- */
+
+/* A growing list of paths, owned. */
+struct tool_paths {
+    char **paths;
+    size_t count, capacity;
+};
+
+/* Adds a file, or the JPEG files under a folder, sorted, recursively. EXIT_FAILED after a message. */
+int tool_add_paths(struct tool_paths *list, const char *path);
+void tool_free_paths(struct tool_paths *list);
+
+/* The whole file in memory of malloc, or EXIT_FAILED after a message. */
+int tool_read_file(const char *path, uint8_t **data, size_t *length);
+
+/* ---- npy.c ---- */
+
+/* Starts a version 1.0 .npy file of C order; `type` is "<f4" or "|u1". 0 or EXIT_FAILED after a message. */
+int tool_npy_start(FILE *file, const char *type, const size_t *shape, int rank);
+
+/* Seconds of a monotonic clock. */
+double tool_seconds(void);
+
+#endif
