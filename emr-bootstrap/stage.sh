@@ -21,6 +21,8 @@ version=$(sed -n 's/^#define POMONA_VERSION "\(.*\)"/\1/p' "$repo/native/include
 build=$repo/build/release
 jar=$repo/spark-jobs/jvm/target/pomona-spark-$version.jar
 out=$repo/build/stage
+python=$repo/build/venv/bin/python
+[ -x "$python" ] || python=python3
 models=()
 work=
 
@@ -54,7 +56,7 @@ add() {
 }
 
 collect() {
-    local model
+    local model job
     add "$build/bin/pomona" bin/pomona 0755
     add "$build/lib/libpomona.so" lib/libpomona.so 0644
     add "$build/lib/libpomona_jni.so" lib/libpomona_jni.so 0644
@@ -63,13 +65,25 @@ collect() {
     for model in "${models[@]}"; do
         add "$model" "models/$(basename "$model")" 0644
     done
+    for job in "$repo"/spark-jobs/jobs/*.{py,scala}; do
+        add "$job" "jobs/$(basename "$job")" 0644
+    done
+    add "$here/install.sh" install.sh 0755
     readelf -d "$work/bin/pomona" | grep -F "[\$ORIGIN/../lib]" >/dev/null ||
         fail "bin/pomona does not look for its library beside itself (RUNPATH \$ORIGIN/../lib)"
 }
 
+# The Python package as a wheel, under a name that spark-submit --py-files takes (a wheel is a zip file).
+add_python_package() {
+    "$python" -m pip wheel -q --no-deps --wheel-dir "$work/python" "$repo/spark-jobs/python" ||
+        fail "the Python package could not be built with $python; it needs pip"
+    mv "$work"/python/pomona-*.whl "$work/python/pomona.zip"
+    chmod 0644 "$work/python/pomona.zip"
+}
+
 # Java turns a library of another build than the jar's away on every node: found out here already.
 check_same_build() {
-    python3 - "$work/jars/pomona-spark.jar" "$build/lib/pomona-build.properties" <<'END' ||
+    "$python" - "$work/jars/pomona-spark.jar" "$build/lib/pomona-build.properties" <<'END' ||
 import sys, zipfile
 jar, library = sys.argv[1:]
 sys.exit(zipfile.ZipFile(jar).read("pomona-build.properties") != open(library, "rb").read())
@@ -109,6 +123,7 @@ main() {
     work=$(mktemp -d "$out.XXXXXX")
     trap 'rm -rf "$work"' EXIT
     collect
+    add_python_package
     check_same_build
     describe
     make_references
