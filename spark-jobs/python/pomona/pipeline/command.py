@@ -13,11 +13,13 @@ import sys
 import time
 from contextlib import contextmanager
 
+from pomona import PomonaError
+
 RUN_PARTS = ("features", "pca", "model", "run.json", "report.html")
 MODES = ("PERMISSIVE", "DROPMALFORMED", "FAILFAST")
 
 
-class JobError(Exception):
+class JobError(PomonaError):
     """Ends the job with a message for the user."""
 
     def __init__(self, message, status=3):
@@ -78,9 +80,7 @@ def start_spark(name):
     from pyspark.sql import SparkSession
 
     bar = "true" if sys.stderr.isatty() else "false"
-    spark = SparkSession.builder.appName(name).config("spark.ui.showConsoleProgress", bar).getOrCreate()
-    spark.sparkContext.setLogLevel("ERROR")
-    return spark
+    return SparkSession.builder.appName(name).config("spark.ui.showConsoleProgress", bar).getOrCreate()
 
 
 def claim_output(storage, out, parts, overwrite):
@@ -126,9 +126,9 @@ def run(job, name, arguments):
     try:
         job(spark, arguments)
         return 0
-    except JobError as error:
+    except PomonaError as error:
         print(f"{name}: {error}", file=sys.stderr)
-        return error.status
+        return getattr(error, "status", 3)
     except (Py4JJavaError, PySparkException) as error:
         print(f"{name}: {_reason(error)}", file=sys.stderr)
         return 3
