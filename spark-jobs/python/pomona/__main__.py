@@ -10,7 +10,9 @@ from pomona import PomonaError, __version__
 
 # One line a command: a module with HELP, add_arguments(parser) and run(arguments) -> exit status, cheap to import.
 COMMANDS = {
+    "draw": "pomona.draw.command",
     "models": "pomona.models.command",
+    "report": "pomona.report.command",
 }
 
 
