@@ -8,6 +8,8 @@ from typing import Dict
 import numpy as np
 import pytest
 
+from pomona.models import manifest
+
 TOP = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("POMONA_SHARED", TOP.parent / "shared"))
 
@@ -24,6 +26,14 @@ def shared(path: str) -> Path:
     found = SHARED / path
     if not found.exists():
         pytest.skip(f"no test material at {found}: set POMONA_SHARED to the folder that holds it")
+    return found
+
+
+def built_model(name: str) -> Path:
+    """The converted model file that quickstart.sh and test.sh leave in build/models."""
+    found = TOP / "build/models" / manifest.find(name)["output"]
+    if not found.exists():
+        pytest.skip(f"no {found}: run `python -m pomona models fetch {name} --out {found}`, or convert its weights")
     return found
 
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pomona: JPEG bytes to CNN feature vectors, and features to principal components, inside Apache Spark.
 
-Nothing heavy is imported here: `pomona.spark` needs PySpark, `pomona.models` numpy, and each says so when it is missing.
+Nothing heavy is imported here: `pomona.spark` needs PySpark, `pomona.models` numpy, and each says so when it is not
+there.
 """
 
 from pomona._places import version

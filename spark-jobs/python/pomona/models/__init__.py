@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Model files: reading, writing and converting them (docs/model-format.md). Needs numpy; Keras only to convert Keras."""
+"""Model files: reading, writing and converting them (docs/model-format.md). Needs numpy; Keras models need Keras."""
 
 from pomona import PomonaError
 

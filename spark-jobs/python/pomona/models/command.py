@@ -26,7 +26,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _add_fetch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="a name that `models list` shows")
-    parser.add_argument("--from", dest="source", metavar="FILE", type=Path, help="the downloaded file; no network is used")
+    parser.add_argument(
+        "--from", dest="source", metavar="FILE", type=Path, help="a downloaded file; no network is used"
+    )
     parser.add_argument("--cache", metavar="DIR", type=Path, help="where downloads stay (default ~/.cache/pomona)")
     parser.add_argument("--out", metavar="FILE", type=Path, help="the model file (default: NAME's own, in this folder)")
     parser.add_argument(
@@ -40,18 +42,19 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
     source.add_argument(
         "--keras", metavar="NAME_OR_FILE", help="a Keras Applications name, or a .keras or whole-model .h5 file"
     )
-    parser.add_argument("--weights", metavar="FILE", type=Path, help="a .h5, .weights.h5 or .keras file to take weights from")
-    parser.add_argument("--preprocess", choices=_PREPROCESS, help="how bytes become floats (a known NAME brings its own)")
-    parser.add_argument("--input-size", metavar="N", type=_positive, help="side of the input (a known NAME brings its own)")
+    parser.add_argument(
+        "--weights", metavar="FILE", type=Path, help="take weights from a .h5, .weights.h5 or .keras file"
+    )
+    parser.add_argument("--preprocess", choices=_PREPROCESS, help="bytes to floats (a known NAME brings its own)")
+    parser.add_argument("--input-size", metavar="N", type=_side, help="side of the image (a known NAME brings its own)")
     parser.add_argument("out", metavar="OUT.safetensors", type=Path)
     parser.set_defaults(action=_convert)
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError(text)
-    return value
+def _side(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of pixels")
+    return int(text)
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -67,14 +70,14 @@ def _fetch(arguments: argparse.Namespace) -> int:
     cache = arguments.cache or fetch.default_cache()
     weights = fetch.weights(entry, cache, arguments.source, arguments.allow_other_checksum)
     print(f"weights  {weights}  sha256 {fetch.digest(weights)}")
-    return _write(arguments.out or Path(entry["output"]), convert.entry(entry, weights))
+    return _write(arguments.out or Path(entry["output"]), convert.from_entry(entry, weights))
 
 
 def _convert(arguments: argparse.Namespace) -> int:
     _require_numpy()
     from pomona.models import convert
 
-    data = convert.keras(arguments.keras, arguments.weights, arguments.preprocess, arguments.input_size)
+    data = convert.from_keras(arguments.keras, arguments.weights, arguments.preprocess, arguments.input_size)
     return _write(arguments.out, data)
 
 

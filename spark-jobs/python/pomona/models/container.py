@@ -113,7 +113,7 @@ def _read_tensors(data: bytes, header: Dict[str, Any], start: int) -> Tensors:
     for name, entry in header.items():
         shape, begin, end = _entry(name, entry)
         if begin != position or end > size:
-            raise ModelError(f"tensor {name}: bytes {begin} to {end} overlap, leave a hole, or pass the end of the file")
+            raise ModelError(f"tensor {name}: bytes {begin} to {end} overlap, leave a hole, or pass the file's end")
         if (start + begin) % 4 or end - begin != 4 * math.prod(shape):
             raise ModelError(f"tensor {name}: {end - begin} bytes at {begin} do not hold F32 of shape {shape}")
         tensors[name] = np.frombuffer(data, "<f4", math.prod(shape), start + begin).reshape(shape)

@@ -10,7 +10,7 @@ from pomona.models.files import digest
 from pomona.models.graph import GraphBuilder
 
 
-def entry(entry: manifest.Entry, weights: Path) -> bytes:
+def from_entry(entry: manifest.Entry, weights: Path) -> bytes:
     """The model file of a manifest entry, from its weights."""
     architecture = entry["architecture"]
     if architecture["family"] == "efficientnet-lite":
@@ -20,10 +20,10 @@ def entry(entry: manifest.Entry, weights: Path) -> bytes:
             raise ModelError(f"{weights}: {error}") from error
         provenance = _provenance(weights, entry["licence"])
         return efficientnet_lite.build(architecture["variant"], state, entry["input_size"], provenance)
-    return keras(architecture["application"], weights)
+    return from_keras(architecture["application"], weights)
 
 
-def keras(
+def from_keras(
     source: str, weights: Optional[Path] = None, preprocess: Optional[str] = None, input_size: Optional[int] = None
 ) -> bytes:
     """The model file of a Keras Applications name with a weights file, or of a file that Keras has saved."""

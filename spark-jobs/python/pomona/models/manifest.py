@@ -39,10 +39,8 @@ def table() -> str:
     """What `models list` prints."""
     rows = [("NAME", "INPUT", "FEATURES", "PREPROCESS", "LICENCE", "WEIGHTS")]
     for entry in entries():
-        size = entry["input_size"]
-        weights = entry["weights"]["addresses"][0]
-        rows.append(
-            (entry["name"], f"{size}x{size}", str(entry["output_length"]), entry["preprocess"], entry["licence"], weights)
-        )
+        size = "{0}x{0}".format(entry["input_size"])
+        facts = (entry["preprocess"], entry["licence"], entry["weights"]["addresses"][0])
+        rows.append((entry["name"], size, str(entry["output_length"]), *facts))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)

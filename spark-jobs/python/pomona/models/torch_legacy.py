@@ -2,9 +2,9 @@
 """Reads the tensors of an old torch.save file (before the zip layout) without torch and without trusting its pickles.
 
 The file is five pickles and then the numbers: magic, protocol, machine facts, the state dict, the storage keys, and for
-each key a count and that many values. A pickle is a program, so each one is first scanned: only opcodes that build plain
-data are allowed, memo slots are bounded by the number of opcodes, and calls can reach three names alone. The objects it
-builds are then only descriptions; they become arrays after every size has been checked against the file.
+each key a count and that many values. A pickle is a program, so each one is scanned first: only opcodes that build
+plain data are allowed, memo slots are bounded by the number of opcodes, and calls reach OrderedDict and one function
+of ours alone. What it builds is only a description; it becomes arrays when every size is checked against the file.
 """
 
 import io
@@ -21,7 +21,13 @@ from pomona.models import ModelError
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
-_DTYPES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "LongStorage": "<i8", "IntStorage": "<i4"}
+_DTYPES = {
+    "FloatStorage": "<f4",
+    "DoubleStorage": "<f8",
+    "HalfStorage": "<f2",
+    "LongStorage": "<i8",
+    "IntStorage": "<i4",
+}
 _OPCODES = frozenset(
     "PROTO STOP MARK POP EMPTY_DICT EMPTY_LIST EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 APPEND APPENDS SETITEM SETITEMS "
     "NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 LONG1 BINFLOAT BINUNICODE BINPUT LONG_BINPUT BINGET LONG_BINGET "
