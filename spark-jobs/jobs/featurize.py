@@ -10,7 +10,10 @@ from pomona.pipeline.command import make_parser, run
 def featurize(spark, arguments):
     facts = runs.featurize(spark, arguments)
     rate = facts["images_per_second"]
-    print(f"images={facts['images']} errors={facts['errors']} images_per_second={rate:.1f} out={arguments.out}", flush=True)
+    print(
+        f"images={facts['images']} errors={facts['errors']} images_per_second={rate:.1f} out={arguments.out}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

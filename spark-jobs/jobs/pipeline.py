@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images to features, principal components, parquet and a report:
 
-    spark-submit --jars pomona-spark.jar --py-files pomona.whl pipeline.py --images URI --model FILE --out DIR
+spark-submit --jars pomona-spark.jar --py-files pomona.whl pipeline.py --images URI --model FILE --out DIR
 """
 
 import sys

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The set of files.
 
-    OUT/Training/<Kind>/<turn>.jpg      two turns of three
-    OUT/Test/<Kind>/<turn>.jpg          the third, never seen in Training
+OUT/Training/<Kind>/<turn>.jpg      two turns of three
+OUT/Test/<Kind>/<turn>.jpg          the third, never seen in Training
 """
 
 from pathlib import Path

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# About one point a pixel on a fruit that fills 200 pixels: its equator is 2 pi x 95 pixels long. The renderer closes the
-# one-pixel gaps between points.
+# About one point a pixel on a fruit that fills 200 pixels: its equator is 2 pi x 95 pixels long. The renderer closes
+# the gaps between points.
 LATITUDES, LONGITUDES = 260, 520
 
 
@@ -65,7 +65,7 @@ def body(shape, generator):
     """Points and normals of a fruit, [n, 3] each, from its Shape (kinds.py)."""
     t, p = angles()
     up, ring = np.cos(t), np.sin(t)
-    radius = ring ** shape.boxiness * (1 - shape.neck / (1 + np.exp(-7 * (up - 0.25)))) * (1 - shape.taper * up)
+    radius = ring**shape.boxiness * (1 - shape.neck / (1 + np.exp(-7 * (up - 0.25)))) * (1 - shape.taper * up)
     radius = radius * (1 + shape.lobe_depth * np.cos(shape.lobes * p) * ring)
     radius = radius * (1 - shape.groove * np.exp(-(((p - np.pi) / 0.16) ** 2)) * ring)
     pole = np.exp(-((ring / 0.32) ** 2))

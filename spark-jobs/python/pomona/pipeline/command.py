@@ -49,7 +49,9 @@ def make_parser(description, featurizes=True, reduces=True):
 
 
 def _add_featurizer_options(parser):
-    parser.add_argument("--mode", type=str.upper, choices=MODES, default="PERMISSIVE", help="what to do with bad images")
+    parser.add_argument(
+        "--mode", type=str.upper, choices=MODES, default="PERMISSIVE", help="what to do with bad images"
+    )
     parser.add_argument("--pooling", choices=("avg", "max"), help="default avg")
     parser.add_argument("--resample", help="nearest, box, bilinear, hamming, bicubic (default) or lanczos")
     parser.add_argument("--fit", choices=("squash", "crop"), help="default squash")

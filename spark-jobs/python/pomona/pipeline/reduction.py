@@ -36,7 +36,7 @@ def components_for(explained, target):
 
 
 def fit_pca(vectors, rows, columns, target):
-    """PCA of the column `scaled` to the variance target, by one fit of the whole spectrum. Returns (model, explained)."""
+    """PCA of the column `scaled` to the variance target by one fit of the whole spectrum: (model, explained)."""
     whole = PCA(k=min(rows - 1, columns), inputCol="scaled", outputCol="pca").fit(vectors)
     explained = whole.explainedVariance.toArray()
     return _keep(whole, components_for(explained, target)), explained.tolist()

@@ -83,7 +83,9 @@ def reduce(spark, arguments, facts):
 def _refuse_all_bad(facts, out):
     if facts["images"] == facts["errors"]:
         reasons = ", ".join(f"{count} {code}" for code, count in facts["errors_by_reason"].items())
-        raise JobError(f"none of the {facts['images']} images gave features ({reasons}): see column error in {out}/features")
+        raise JobError(
+            f"none of the {facts['images']} images gave features ({reasons}): see column error in {out}/features"
+        )
 
 
 def summary(facts, seconds, out):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""report.html of a run: one page without outside resources, made from DIR/run.json alone, by the standard library alone."""
+"""report.html of a run: one page without outside resources, from DIR/run.json, by the standard library alone."""
 
 import pkgutil
 from html import escape
@@ -88,7 +88,7 @@ def _facts(facts):
 
 
 def render(facts):
-    """The page of a run, from the content of its run.json. Every text in it is escaped: labels and paths are not ours."""
+    """The page of a run, from the content of its run.json. Labels and paths are not ours: every text is escaped."""
     style = pkgutil.get_data(__name__, "style.css").decode("utf-8")
     name = escape(facts["model"]["name"] or "features")
     body = (

@@ -61,10 +61,8 @@ class Chart:
         """A bar from the axis up to y, `width` wide round x in the data's units."""
         left, right, top = self.left(x - width / 2), self.left(x + width / 2), self.top(y)
         height = self.height - _BOTTOM - top
-        self.marks.append(
-            f'<rect class="{style}" x="{left:.2f}" y="{top:.2f}" width="{max(right - left, 0.5):.2f}" height="{height:.2f}">'
-            f"<title>{escape(words)}</title></rect>"
-        )
+        box = f'x="{left:.2f}" y="{top:.2f}" width="{max(right - left, 0.5):.2f}" height="{height:.2f}"'
+        self.marks.append(f'<rect class="{style}" {box}><title>{escape(words)}</title></rect>')
 
     def line(self, points, style):
         """A line through points."""
