@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The second half of pipeline.py: DIR/features to DIR/pca, DIR/model and DIR/report.html. Run it again with another --variance."""
+"""The second half of pipeline.py: DIR/features to DIR/pca, DIR/model and DIR/report.html, for any --variance."""
 
 import sys
 import time

@@ -57,7 +57,10 @@ def _add_featurizer_options(parser):
     parser.add_argument("--fit", choices=("squash", "crop"), help="default squash")
     parser.add_argument("--precision", help="fp32 (default), fp32-split, bf16 or auto")
     parser.add_argument("--corrupt-data", choices=("reject", "accept"), help="default reject")
-    parser.add_argument("--batch-size", type=int, metavar="N", help="images a layer works on together")
+    parser.add_argument("--batch-size", type=int, metavar="N", help="images a native call takes at most")
+    parser.add_argument("--max-bytes", type=int, metavar="N", help="encoded bytes of an image at most")
+    parser.add_argument("--max-pixels", type=int, metavar="N", help="pixels of an image at most")
+    parser.add_argument("--max-scans", type=int, metavar="N", help="scans of a progressive image at most")
 
 
 def featurizer_settings(arguments):
@@ -74,6 +77,9 @@ def featurizer_settings(arguments):
         "precision": arguments.precision,
         "corruptData": arguments.corrupt_data,
         "batchSize": arguments.batch_size,
+        "maxBytes": arguments.max_bytes,
+        "maxPixels": arguments.max_pixels,
+        "maxScans": arguments.max_scans,
     }
 
 
