@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Spark stages and SQL functions. They run in the JVM: the executors need the jar `pomona-spark`, and no Python package."""
+
+try:
+    import pyspark  # noqa: F401
+except ImportError as error:
+    raise ImportError("pomona.spark needs PySpark: pip install 'pomona[spark]', or run under spark-submit") from error
+
+from pomona.spark.featurizer import ImageFeaturizer
+from pomona.spark.functions import diagnostics, image_features, register
+
+__all__ = ["ImageFeaturizer", "diagnostics", "image_features", "register"]
