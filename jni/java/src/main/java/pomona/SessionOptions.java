@@ -174,6 +174,11 @@ public final class SessionOptions implements Serializable {
         return new SessionOptions(copy);
     }
 
+    /** Images that go through a layer together; 0 means the library's default. */
+    public int batch() {
+        return (int) fields[FIELD_BATCH];
+    }
+
     long[] fields() {
         return fields.clone();
     }
