@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was built, a release staged from it, and a few drawn images with the vectors that the command line gives them."""
+"""What was built, a release staged from it, and a few drawn images with the vectors that the command line gives."""
 
 import os
 import re
@@ -11,6 +11,7 @@ from typing import Dict
 import numpy as np
 import pytest
 from PIL import Image
+
 from support.material import TOP
 
 TINY = TOP / "models/tiny_test_net.safetensors"

@@ -7,6 +7,7 @@ import subprocess
 import threading
 
 import pytest
+
 from support import s3
 from support.material import TOP
 

@@ -21,7 +21,9 @@ def _environment(changes: Mapping[str, str]) -> Dict[str, str]:
     return {**kept, "SPARK_HOME": str(HOME), "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1", **changes}
 
 
-def launch(program: str, *arguments: str, master: str = "local[2]", conf: Mapping[str, object] = {}, **environment: str):
+def launch(
+    program: str, *arguments: str, master: str = "local[2]", conf: Mapping[str, object] = {}, **environment: str
+):
     """Runs bin/PROGRAM and returns the finished process; standard input is empty."""
     settings = {"spark.ui.enabled": "false", "spark.driver.memory": "1g", **conf}
     words = [word for name, value in settings.items() for word in ("--conf", f"{name}={value}")]
