@@ -6,9 +6,9 @@ import struct
 
 import numpy as np
 import pytest
-from support import tiny_net
 
 from pomona.models import ModelError, container
+from support import tiny_net
 
 TENSORS = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b/ü": np.array([1.5, -2.0], np.float32)}
 

@@ -3,19 +3,19 @@
 
 import numpy as np
 import pytest
-from support import reference
 
 from pomona.models import ModelError, container, efficientnet_lite
 from pomona.models.efficientnet_lite import VARIANTS, blocks
+from support import reference
 
 
-def _state(variant: str) -> dict:
+def random_state(variant: str) -> dict:
     """Seeded weights under the torch names."""
     random = np.random.RandomState(0)
     state = {}
 
     def conv(name, *shape):
-        state[f"{name}.weight"] = random.randn(*shape).astype(np.float32) * (2 / np.prod(shape[1:])) ** 0.5
+        state[f"{name}.weight"] = (random.randn(*shape) * (2 / np.prod(shape[1:])) ** 0.5).astype(np.float32)
 
     def norm(name, channels):
         for part in ("weight", "running_var"):
@@ -47,22 +47,22 @@ def _state(variant: str) -> dict:
     ("variant", "published"), [("lite0", 4.65), ("lite1", 5.42), ("lite2", 6.09), ("lite3", 8.20), ("lite4", 13.01)]
 )
 def test_variants_have_their_published_size(variant, published):
-    _, tensors = container.read(efficientnet_lite.build(variant, _state(variant), 64, {}))
+    _, tensors = container.read(efficientnet_lite.build(variant, random_state(variant), 64, {}))
     trained = sum(t.size for name, t in tensors.items() if not name.endswith(("mean", "variance")))
     assert abs((trained + 1280 * 1000 + 1000) / 1e6 - published) < 0.01
 
 
 def test_scaled_variant_runs():
-    model = efficientnet_lite.build("lite1", _state("lite1"), 64, {})
+    model = efficientnet_lite.build("lite1", random_state("lite1"), 64, {})
     maps = reference.run(model, np.full((1, 64, 64, 3), 200, np.uint8), "none")
     assert maps.shape == (1, 2, 2, 1280)
 
 
 def test_weights_of_another_variant_are_refused():
     with pytest.raises(ModelError, match="another variant"):
-        efficientnet_lite.build("lite0", _state("lite1"), 64, {})
+        efficientnet_lite.build("lite0", random_state("lite1"), 64, {})
     with pytest.raises(ModelError, match="another variant"):
-        efficientnet_lite.build("lite2", _state("lite0"), 64, {})
-    extra = {**_state("lite0"), "_blocks.99._bn1.weight": np.zeros(3, np.float32)}
+        efficientnet_lite.build("lite2", random_state("lite0"), 64, {})
+    extra = {**random_state("lite0"), "_blocks.99._bn1.weight": np.zeros(3, np.float32)}
     with pytest.raises(ModelError, match=r"_blocks\.99"):
         efficientnet_lite.build("lite0", extra, 64, {})

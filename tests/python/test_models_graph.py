@@ -5,11 +5,11 @@ import re
 
 import numpy as np
 import pytest
-from support import reference, tiny_net
-from support.material import TOP
 
 from pomona.models import ModelError, container
 from pomona.models.graph import OPERATORS, PREPROCESS, GraphBuilder
+from support import reference, tiny_net
+from support.material import TOP
 
 FORMAT = (TOP / "docs/model-format.md").read_text(encoding="utf-8")
 
@@ -26,7 +26,9 @@ def test_preprocess_is_the_documents_table():
         numbers = [[float(number) for number in cell.split(",")] for cell in arrays]
         numbers = [row * 3 if len(row) == 1 else row for row in numbers]
         documented[mode.strip("`")] = (channels, *numbers)
-    ours = {mode: tuple(row[key] for key in ("channels", "divide", "subtract", "std")) for mode, row in PREPROCESS.items()}
+    ours = {
+        mode: tuple(row[key] for key in ("channels", "divide", "subtract", "std")) for mode, row in PREPROCESS.items()
+    }
     assert ours == documented
 
 

@@ -10,9 +10,9 @@ from collections import OrderedDict
 
 import numpy as np
 import pytest
-from support.legacy_torch import MACHINE, Storage, Tensor, dumps, save
 
 from pomona.models import ModelError, torch_legacy
+from support.legacy_torch import MACHINE, Storage, Tensor, dumps, save
 
 NUMBERS = Storage("7", np.arange(12, dtype=np.float32))
 COUNT = Storage("8", np.array([5], np.int64))
@@ -45,7 +45,8 @@ class _Calls:
 
 @pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4, 5])
 @pytest.mark.parametrize(
-    "hostile", [_Calls(os.system, "touch hacked"), _Calls(eval, "open('hacked', 'w')"), _Calls(getattr, "x", "y"), io.BytesIO]
+    "hostile",
+    [_Calls(os.system, "touch hacked"), _Calls(eval, "open('hacked', 'w')"), _Calls(getattr, "x", "y"), io.BytesIO],
 )
 def test_hostile_pickles_are_refused_and_not_run(hostile, protocol, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -67,7 +67,8 @@ def download(address: str, wanted: Dict[str, Any], target: Path) -> None:
 
 def _download_once(address: str, wanted: Dict[str, Any], target: Path) -> None:
     request = urllib.request.Request(address, headers={"User-Agent": f"pomona/{__version__}"})
-    with urllib.request.urlopen(request, timeout=TIMEOUT) as response, atomic(target) as file:
+    opener = urllib.request.build_opener()  # reads the proxies of the environment now, unlike urlopen
+    with opener.open(request, timeout=TIMEOUT) as response, atomic(target) as file:
         _copy(response, file, wanted["bytes"], wanted["file"])
         _check_written(file, wanted)
 

@@ -11,6 +11,8 @@ import zipfile
 from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
+import numpy as np
+
 from pomona.models import ModelError, keras_graph
 
 BACKEND = "openvino"
@@ -41,19 +43,24 @@ def load_model(path: Path) -> Any:
     """Architecture and weights of a `.keras` file, or of an `.h5` file that holds both. No code in it is run."""
     _check_layers(_read_config(path), path)
     try:
-        return start_keras().saving.load_model(str(path), compile=False, safe_mode=True)
-    except ModelError:
-        raise
+        model = start_keras().saving.load_model(str(path), compile=False, safe_mode=True)
     except Exception as error:  # Keras raises whatever the damaged part provokes
         raise ModelError(f"{path}: Keras cannot load it: {error}") from error
+    load_weights(model, path)
+    return model
 
 
 def load_weights(model: Any, path: Path) -> None:
     """Fills the model from a `.h5` (Keras 1 to 2 layout, by order), `.weights.h5` or `.keras` file."""
+    for variable in model.weights:  # Keras only warns of layers that it did not find, so what it left must show
+        variable.assign(np.full(variable.shape, np.nan, np.float32))
     try:
         model.load_weights(str(path))
     except Exception as error:  # as above
         raise ModelError(f"{path}: its weights do not fit {model.name}: {error}") from error
+    for variable in model.weights:
+        if np.isnan(keras_graph.array(variable)).any():
+            raise ModelError(f"{path}: has no weights (or not a number) for {variable.path} of {model.name}")
 
 
 def input_size(model: Any) -> Tuple[Optional[int], Optional[int]]:

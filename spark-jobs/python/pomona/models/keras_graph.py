@@ -55,7 +55,8 @@ def _require(layer: Any, condition: bool, what: str) -> None:
         raise ModelError(f"layer {layer.name}: {type(layer).__name__} with {what} is not supported")
 
 
-def _array(variable: Any) -> np.ndarray:
+def array(variable: Any) -> np.ndarray:
+    """The value of a Keras variable in fp32."""
     from keras import ops
 
     return np.asarray(ops.convert_to_numpy(variable), np.float32)
@@ -89,7 +90,7 @@ def _batch_normalization(layer: Any, inputs: List[str], graph: GraphBuilder) -> 
     weights = {"mean": layer.moving_mean, "variance": layer.moving_variance}
     weights = {"gamma": layer.gamma, **weights} if layer.scale else weights
     weights = {"beta": layer.beta, **weights} if layer.center else weights
-    arrays = {role: _array(variable) for role, variable in weights.items()}
+    arrays = {role: array(variable) for role, variable in weights.items()}
     return graph.node("batch_norm", layer.name, inputs, arrays, epsilon=float(layer.epsilon))
 
 
@@ -130,9 +131,9 @@ def _window(layer: Any) -> Dict[str, Any]:
 
 
 def _kernel_and_bias(layer: Any) -> Dict[str, np.ndarray]:
-    weights = {"kernel": _array(layer.kernel)}
+    weights = {"kernel": array(layer.kernel)}
     if layer.use_bias:
-        weights["bias"] = _array(layer.bias)
+        weights["bias"] = array(layer.bias)
     return weights
 
 

