@@ -83,6 +83,13 @@ def _lite0_file() -> bytes:
     return save(state, storages)
 
 
+def test_fetch_asks_for_keras_before_it_downloads(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "keras", None)  # as if it were not installed
+    monkeypatch.setattr("pomona.models.fetch.weights", lambda *arguments: pytest.fail("went on to download"))
+    assert main(["models", "fetch", "MobileNetV2"]) == 3
+    assert "pip install 'pomona[convert]'" in capsys.readouterr().err
+
+
 def test_fetch_refuses_a_damaged_file_with_its_name(tmp_path, capsys):
     weights = tmp_path / "weights.pth"
     weights.write_bytes(b"not weights")

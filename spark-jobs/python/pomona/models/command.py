@@ -67,6 +67,7 @@ def _fetch(arguments: argparse.Namespace) -> int:
     from pomona.models import convert, fetch
 
     entry = manifest.find(arguments.name)
+    convert.check_ready(entry)
     cache = arguments.cache or fetch.default_cache()
     weights = fetch.weights(entry, cache, arguments.source, arguments.allow_other_checksum)
     print(f"weights  {weights}  sha256 {fetch.digest(weights)}")

@@ -10,6 +10,12 @@ from pomona.models.files import digest
 from pomona.models.graph import GraphBuilder
 
 
+def check_ready(entry: manifest.Entry) -> None:
+    """Says what is not installed before anything is downloaded for this entry."""
+    if entry["architecture"]["family"] == "keras":
+        keras_files.start_keras()
+
+
 def from_entry(entry: manifest.Entry, weights: Path) -> bytes:
     """The model file of a manifest entry, from its weights."""
     architecture = entry["architecture"]
