@@ -134,6 +134,9 @@ public final class NativeLoader {
     }
 
     private void loadFile(Path file) throws IOException {
+        if (!Files.isReadable(file)) {
+            throw new IOException("no such file, or not readable by " + System.getProperty("user.name"));
+        }
         try {
             System.load(file.toAbsolutePath().toString());
             source = file.toAbsolutePath().toString();
