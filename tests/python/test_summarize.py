@@ -8,8 +8,10 @@ import pytest
 
 from support.material import TOP
 
-MIXED = """<testsuite><testcase name="a"/><testcase name="b"><failure/></testcase><testcase name="c"><error/></testcase>
-<testcase name="d"><skipped/></testcase><testcase name="e" status="run"/><testcase name="f" status="notrun"/></testsuite>"""
+MIXED = """<testsuite><testcase name="a"/><testcase name="b"><failure/></testcase>
+<testcase name="c"><error/></testcase>
+<testcase name="d"><skipped/></testcase><testcase name="e" status="run"/>
+<testcase name="f" status="notrun"/></testsuite>"""
 GOOD = '<testsuites><testsuite><testcase name="a"/></testsuite></testsuites>'
 
 

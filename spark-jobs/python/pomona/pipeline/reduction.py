@@ -7,7 +7,8 @@ import numpy as np
 from pyspark import SparkContext
 from pyspark.ml import PipelineModel
 from pyspark.ml.feature import PCA, PCAModel, StandardScaler
-from pyspark.ml.functions import array_to_vector, vector_to_array
+from pyspark.sql import Column
+from pyspark.sql import functions as F
 
 from pomona.pipeline.command import JobError
 from pomona.pipeline.features import make_featurizer
@@ -27,6 +28,18 @@ class Reduction:
     def variance(self):
         """Share of the variance that the k components keep."""
         return sum(self.explained[: self.k])
+
+
+def _ml_function(name, column, *arguments):
+    """A function of the JVM's org.apache.spark.ml.functions; PySpark's module of that name imports pandas."""
+    functions = SparkContext._active_spark_context._jvm.org.apache.spark.ml.functions
+    return Column(getattr(functions, name)(F.col(column)._jc, *arguments)).alias(column)
+
+
+def _good_vectors(features):
+    """path, label, features (vector) of the rows that have features."""
+    good = features.where(F.col("features").isNotNull())
+    return good.select("path", "label", _ml_function("array_to_vector", "features"))
 
 
 def components_for(explained, target):
@@ -59,8 +72,7 @@ def _keep(model, k):
 
 def fit_reduction(features, target):
     """Fits scaler and PCA on the rows that have features."""
-    good = features.where("features is not null").select("path", "label", array_to_vector("features").alias("features"))
-    good.cache()
+    good = _good_vectors(features).cache()
     rows = good.count()
     if rows < 2:
         raise JobError(f"{rows} image(s) gave features: at least 2 are needed to find principal components")
@@ -73,9 +85,8 @@ def fit_reduction(features, target):
 
 def write_components(features, reduction, uri):
     """Writes path, label, pca (array<double>) of the rows that have features."""
-    good = features.where("features is not null").select("path", "label", array_to_vector("features").alias("features"))
-    components = PipelineModel(reduction.stages).transform(good)
-    components.select("path", "label", vector_to_array("pca").alias("pca")).write.parquet(uri)
+    components = PipelineModel(reduction.stages).transform(_good_vectors(features))
+    components.select("path", "label", _ml_function("vector_to_array", "pca", "float64")).write.parquet(uri)
 
 
 def write_model(settings, reduction, uri):
