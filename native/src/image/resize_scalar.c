@@ -15,18 +15,18 @@ static uint8_t clip(int32_t sum) {
 }
 
 static void horizontal(const uint8_t *rgb, const struct pm_windows *windows, uint8_t *out) {
-    for (uint32_t i = 0; i < windows->count; i++) {
+    for (uint32_t i = 0; i < windows->count; i++, out += 3) {
         const uint8_t *pixel = rgb + 3 * (size_t)windows->first[i];
-        const int32_t *weights = windows->weights + (size_t)i * windows->stride;
+        const int32_t *weight = windows->weights + (size_t)i * windows->stride, *end = weight + windows->taps[i];
         int32_t red = ONE_HALF, green = ONE_HALF, blue = ONE_HALF;
-        for (uint32_t t = 0; t < windows->taps[i]; t++, pixel += 3) {
-            red += pixel[0] * weights[t];
-            green += pixel[1] * weights[t];
-            blue += pixel[2] * weights[t];
+        for (; weight != end; weight++, pixel += 3) {
+            red += pixel[0] * *weight;
+            green += pixel[1] * *weight;
+            blue += pixel[2] * *weight;
         }
-        out[3 * i] = clip(red);
-        out[3 * i + 1] = clip(green);
-        out[3 * i + 2] = clip(blue);
+        out[0] = clip(red);
+        out[1] = clip(green);
+        out[2] = clip(blue);
     }
 }
 
