@@ -352,8 +352,9 @@ static void test_threads_with_small_stacks(void **state) {
     pthread_attr_t attributes;
     void *first, *other;
     for (int i = 0; i < 4; i++)
-        files[i] = make_jpeg((struct jpeg_kind){.width = 1200, .height = 700 + i, .space = i == 3 ? JCS_CMYK : JCS_RGB,
-                                                .horizontal = 2, .vertical = 2, .scans = i % 2 ? PROGRESSIVE : ONE_SCAN});
+        files[i] = make_jpeg((struct jpeg_kind){.width = 1200, .height = 700 + i, .horizontal = 2, .vertical = 2,
+                                                .space = i == 3 ? JCS_CMYK : JCS_RGB,
+                                                .scans = i % 2 ? PROGRESSIVE : ONE_SCAN});
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, (size_t)256 << 10);
     for (int i = 0; i < 4; i++) assert_int_equal(pthread_create(&threads[i], &attributes, decode_many, files), 0);

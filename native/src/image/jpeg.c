@@ -13,8 +13,8 @@ _Noreturn void pm_jpeg_fail(struct pm_jpeg_decoder *decoder, pomona_reason reaso
     longjmp(decoder->escape, 1);
 }
 
-/* Pillow's CMYK of a JPEG is the file's inverted ("Adobe's conventions", whether Adobe wrote it or not), and its RGB is
- * (1 - ink)(1 - black) by a rounded division by 255. With inverted inks c' and black k' that is k' - (255 - c')k'/255. */
+/* Pillow's CMYK of a JPEG is the file's inverted ("Adobe's conventions", whether Adobe wrote it or not), and its RGB
+ * is (1 - ink)(1 - black) by a rounded division by 255. With inverted inks c' and black k': k' - (255 - c')k'/255. */
 static void cmyk_to_rgb(const uint8_t *cmyk, uint32_t width, uint8_t *rgb) {
     for (uint32_t i = 0; i < width; i++) {
         uint32_t light = cmyk[4 * i + 3];

@@ -5,8 +5,8 @@
 
 #include <jerror.h>
 
-/* Bytes between the end of a scan's data and the next marker that pass as padding: some cameras fill up to a multiple of
- * 16. More of them mean that the entropy decoder lost its place and came to the end of the image too early. */
+/* Bytes between the end of a scan's data and the next marker that pass as padding: some cameras fill up to a multiple
+ * of 16. More of them mean that the entropy decoder lost its place and came to the end of the image too early. */
 #define MAX_PADDING 16
 
 static struct pm_jpeg_decoder *decoder_of(void *libjpeg) { return ((j_common_ptr)libjpeg)->client_data; }

@@ -29,8 +29,8 @@ struct pm_geometry pm_fit_geometry(pomona_fit fit, uint32_t source_width, uint32
  * negative lobes overshoot, fill an int32. */
 #define PM_WEIGHT_BITS 22
 
-/* The filter windows of one side: pixel i is the sum over t < taps[i] of source[first[i] + t] x weights[i * stride + t].
- * first and first + taps never fall from one i to the next. */
+/* The filter windows of one side: pixel i is the sum of source[first[i] + t] x weights[i * stride + t] over all
+ * t < taps[i]. first and first + taps never fall from one i to the next. */
 struct pm_windows {
     uint32_t count, stride;
     uint32_t *first, *taps;

@@ -2,11 +2,11 @@
  *
  * Which part of which scaled image is wanted.
  *
- * CROP is torchvision's Resize + CenterCrop, for targets that need not be square: the image is scaled by one factor, the
- * larger of width / source_width and height / source_height, so that it covers the target. The side that decides becomes
- * exactly the target's, the other one floor(target * other / deciding side), as torchvision's int(size * long / short).
- * Then the centre is cut out at round(surplus / 2), where Python's round takes a half to the even neighbour. For a
- * square target that is Resize(size), CenterCrop(size). */
+ * CROP is torchvision's Resize + CenterCrop, for targets that need not be square: the image is scaled by one factor,
+ * the larger of width / source_width and height / source_height, so that it covers the target. The side that decides
+ * becomes exactly the target's, the other one floor(target * other / deciding side), as torchvision's
+ * int(size * long / short). Then the centre is cut out at round(surplus / 2), where Python's round takes a half to the
+ * even neighbour. For a square target that is Resize(size), CenterCrop(size). */
 #include "image/resize.h"
 
 static uint64_t half_to_even(uint64_t surplus) { return surplus / 2 + (surplus % 4 == 3); }

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-/* Takes the rows of an image (RGB bytes) from top to bottom, each once. A row is borrowed for the length of the call. */
+/* Takes the rows of an image (RGB bytes) from top to bottom, each once. A row is borrowed for the call. */
 struct pm_row_sink {
     void (*put)(struct pm_row_sink *sink, const uint8_t *rgb);
 };
