@@ -33,8 +33,8 @@ images, model, components = parameter("images"), parameter("model"), int(paramet
 
 # MAGIC %md
 # MAGIC ## Features
-# MAGIC `image_features(content, model)` is an SQL function: null for a picture that cannot be decoded. It comes with the jar
-# MAGIC where that is there when Spark starts (`--jars`, an init script). Cluster libraries come later, so it is registered here.
+# MAGIC `image_features(content, model)` is an SQL function: null for a picture that cannot be decoded. Cluster
+# MAGIC libraries arrive after Spark has started, so it is registered here.
 
 # COMMAND ----------
 

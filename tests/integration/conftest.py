@@ -39,6 +39,11 @@ def jar_path() -> Path:
 
 
 @pytest.fixture(scope="session")
+def cli() -> Path:
+    return built("bin/pomona")
+
+
+@pytest.fixture(scope="session")
 def jar() -> Path:
     return jar_path()
 

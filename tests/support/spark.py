@@ -22,14 +22,25 @@ def _environment(changes: Mapping[str, str]) -> Dict[str, str]:
 
 
 def launch(
-    program: str, *arguments: str, master: str = "local[2]", conf: Mapping[str, object] = {}, **environment: str
+    program: str,
+    *arguments: str,
+    master: str = "local[2]",
+    conf: Mapping[str, object] = {},
+    cwd: Path = None,
+    **environment: str,
 ):
     """Runs bin/PROGRAM and returns the finished process; standard input is empty."""
     settings = {"spark.ui.enabled": "false", "spark.driver.memory": "1g", **conf}
     words = [word for name, value in settings.items() for word in ("--conf", f"{name}={value}")]
     command = [str(HOME / "bin" / program), "--master", master, *words, *map(str, arguments)]
     return subprocess.run(
-        command, env=_environment(environment), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
+        command,
+        cwd=cwd,
+        env=_environment(environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
 
 
