@@ -15,6 +15,7 @@ import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataTypes;
 import pomona.Library;
 import pomona.NativeHandle;
+import pomona.NativeLoader;
 import scala.collection.Seq;
 import scala.runtime.AbstractFunction1;
 
@@ -33,6 +34,7 @@ public final class Diagnostics {
         facts.put("version", Library.version());
         facts.put("build", Library.buildId());
         facts.put("cpuLevel", Library.cpuLevel());
+        facts.put("library", NativeLoader.source());
         facts.put("executor", SparkEnv.get() == null ? "none" : SparkEnv.get().executorId());
         facts.put("modelLoads", Long.toString(ModelRegistry.get().loadCount()));
         facts.put("models", Integer.toString(ModelRegistry.get().modelCount()));
