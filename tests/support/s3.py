@@ -60,7 +60,7 @@ def versitygw() -> Path:
     stamp = TOOLS / "versitygw.mod"
     if not (built.exists() and stamp.exists() and stamp.read_bytes() == pins):
         TOOLS.mkdir(parents=True, exist_ok=True)
-        command = [_go(), "build", "-mod=readonly", "-trimpath", "-o", str(built), PACKAGE]
+        command = [_go(), "build", "-mod=readonly", "-buildvcs=false", "-trimpath", "-o", str(built), PACKAGE]
         subprocess.run(command, cwd=MODULE, check=True)
         stamp.write_bytes(pins)
     return built
