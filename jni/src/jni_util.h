@@ -33,7 +33,7 @@ char *pj_copy_text(JNIEnv *env, jbyteArray bytes);
  * NULL: pending, also for a null element. */
 jbyteArray pj_element(JNIEnv *env, jobjectArray arrays, jsize index, uint64_t *length);
 
-/* Copies the whole of a byte array, of the given length, to `target`; 0: pending. */
+/* Copies the first `length` bytes of a byte array to `target`; 0: pending. */
 int pj_copy_bytes(JNIEnv *env, jbyteArray bytes, uint64_t length, uint8_t *target);
 
 /* Reads exactly `count` numbers of a long[]; 0: pending. */

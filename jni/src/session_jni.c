@@ -86,9 +86,9 @@ JNIEXPORT jlong JNICALL Java_pomona_Session_outputLength(JNIEnv *env, jclass cla
     return session ? (jlong)pomona_session_output_length(session) : 0;
 }
 
-/* Bytes of an image that are copied: none of one that the library refuses by its length alone. */
+/* Bytes of an image that are copied. One over the limit is cut just past it: that is enough to be refused. */
 static uint64_t copied_length(const struct call *call, uint64_t length) {
-    return length > call->max_bytes ? 0 : length;
+    return length > call->max_bytes ? call->max_bytes + 1 : length;
 }
 
 /* How many images from `begin` make the next part, and the bytes to copy for them. 0: pending. */
@@ -124,7 +124,7 @@ static int copy_part(JNIEnv *env, const struct call *call, jsize begin, jsize im
         int done = pj_copy_bytes(env, element, copied, part->bytes + used);
         (*env)->DeleteLocalRef(env, element);
         if (!done) return 0;
-        part->images[i] = (pomona_bytes){.data = part->bytes + used, .length = (size_t)length};
+        part->images[i] = (pomona_bytes){.data = part->bytes + used, .length = (size_t)copied};
         used += copied;
     }
     return 1;

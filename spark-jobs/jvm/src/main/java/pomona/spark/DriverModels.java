@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.WeakHashMap;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -35,11 +36,34 @@ final class DriverModels {
 
     /** The model of this file, opened and checked here and ready for the executors. */
     static ModelReference resolve(SparkSession session, String location, Precision precision) {
-        DriverModels models;
-        synchronized (CONTEXTS) {
-            models = CONTEXTS.computeIfAbsent(session.sparkContext(), context -> new DriverModels());
+        return of(session).reference(session, ModelFile.find(session, location), precision);
+    }
+
+    /**
+     * The content of this file, or of the one that this context read when it is gone: a loaded stage may be saved over
+     * itself, and Spark clears the folder first.
+     */
+    static byte[][] content(SparkSession session, String location) {
+        ModelFile file;
+        try {
+            file = ModelFile.find(session, location);
+        } catch (IllegalArgumentException missing) {
+            return of(session).known(location).orElseThrow(() -> missing);
         }
-        return models.reference(session, ModelFile.find(session, location), precision);
+        byte[][] content = file.read();
+        file.sha256(content);
+        return content;
+    }
+
+    private static DriverModels of(SparkSession session) {
+        synchronized (CONTEXTS) {
+            return CONTEXTS.computeIfAbsent(session.sparkContext(), context -> new DriverModels());
+        }
+    }
+
+    private synchronized Optional<byte[][]> known(String location) {
+        String sum = ModelFile.sumInName(new org.apache.hadoop.fs.Path(location));
+        return Optional.ofNullable(bySum.get(sum)).map(Weights::content);
     }
 
     private synchronized ModelReference reference(SparkSession session, ModelFile file, Precision precision) {

@@ -12,6 +12,7 @@ import org.apache.spark.ml.util.DefaultParamsWriter;
 import org.apache.spark.ml.util.MLReader;
 import org.apache.spark.ml.util.MLWriter;
 import org.apache.spark.sql.SparkSession;
+import pomona.ModelOptions.Precision;
 
 /** A saved stage: {@code metadata/} as Spark ML writes it, and {@code model/SHA256.safetensors}. */
 final class ImageFeaturizerFiles {
@@ -35,9 +36,8 @@ final class ImageFeaturizerFiles {
             if (!stage.isDefined(stage.modelPath())) {
                 throw new IllegalArgumentException("modelPath is not set: a stage is saved with its model file");
             }
-            ModelFile file = ModelFile.find(SparkSession.active(), stage.getModelPath());
-            byte[][] content = file.read();
-            Path target = new Path(new Path(path, MODEL_FOLDER), file.sha256(content) + ".safetensors");
+            byte[][] content = DriverModels.content(SparkSession.active(), stage.getModelPath());
+            Path target = new Path(new Path(path, MODEL_FOLDER), ModelFile.sum(content) + ".safetensors");
             new DefaultParamsWriter(stage).saveImpl(path);
             try (OutputStream stream = target.getFileSystem(configuration()).create(target)) {
                 for (byte[] chunk : content) {
@@ -53,7 +53,9 @@ final class ImageFeaturizerFiles {
         @Override
         public ImageFeaturizer load(String path) {
             ImageFeaturizer stage = new DefaultParamsReader<ImageFeaturizer>().load(path);
-            return stage.setModelPath(modelIn(new Path(path, MODEL_FOLDER)).toString());
+            stage.setModelPath(modelIn(new Path(path, MODEL_FOLDER)).toString());
+            DriverModels.resolve(SparkSession.active(), stage.getModelPath(), Precision.of(stage.getPrecision()));
+            return stage;
         }
 
         private static Path modelIn(Path folder) {

@@ -88,18 +88,24 @@ final class ModelFile {
         }
     }
 
+    /** The sum that a file is named by, or null. */
+    static String sumInName(Path path) {
+        Matcher name = NAMED_BY_SUM.matcher(path.getName());
+        return name.matches() ? name.group(1) : null;
+    }
+
     /** The sum of the content, which a file that is named by its sum must match. */
     String sha256(byte[][] content) {
         String sum = sum(content);
-        Matcher name = NAMED_BY_SUM.matcher(path().getName());
-        if (name.matches() && !name.group(1).equals(sum)) {
+        String expected = sumInName(path());
+        if (expected != null && !expected.equals(sum)) {
             throw new ModelException(
                     "model file " + path() + " is damaged: its sha256 is " + sum + ", not that of its name");
         }
         return sum;
     }
 
-    private static String sum(byte[][] content) {
+    static String sum(byte[][] content) {
         try {
             MessageDigest digest = MessageDigest.getInstance("SHA-256");
             for (byte[] chunk : content) {

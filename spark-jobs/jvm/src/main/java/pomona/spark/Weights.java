@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package pomona.spark;
 
+import java.io.IOException;
 import java.io.Serializable;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Paths;
 import org.apache.spark.SparkFiles;
 import org.apache.spark.broadcast.Broadcast;
 import pomona.Model;
@@ -29,6 +33,15 @@ final class Weights implements Serializable {
 
     String sha256() {
         return sha256;
+    }
+
+    /** The file in consecutive pieces. */
+    byte[][] content() {
+        try {
+            return content != null ? content.value() : new byte[][] {Files.readAllBytes(Paths.get(SparkFiles.get(fileName)))};
+        } catch (IOException e) {
+            throw new UncheckedIOException("Spark's copy of the model cannot be read: " + e.getMessage(), e);
+        }
     }
 
     Model open(ModelOptions options) {

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the builds leave: libraries and command line (POMONA_BUILD names another build), and the jar (POMONA_JAR)."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Iterable
+
+import numpy as np
+import pytest
+
+TOP = Path(__file__).resolve().parents[2]
+TINY = TOP / "models/tiny_test_net.safetensors"
+
+
+def built(path: str) -> Path:
+    """A file of the native build."""
+    found = Path(os.environ.get("POMONA_BUILD", TOP / "build/release")) / path
+    if not found.exists():
+        pytest.skip(f"{found} is not built: cmake --preset release && cmake --build --preset release")
+    return found
+
+
+def jar_path() -> Path:
+    """The jar for Spark."""
+    version = re.search(r'POMONA_VERSION "(.*)"', (TOP / "native/include/pomona.h").read_text()).group(1)
+    found = Path(os.environ.get("POMONA_JAR", TOP / f"spark-jobs/jvm/target/pomona-spark-{version}.jar"))
+    if not found.exists():
+        pytest.skip(f"{found} is not built: mvn -Drevision={version} package")
+    return found
+
+
+def features_by_cli(model: Path, images: Iterable[Path], out: Path, *options: str) -> np.ndarray:
+    """The vectors that the command line writes, one row an image in the order given; NaN for a bad one."""
+    command = [built("bin/pomona"), "features", "--model", model, *options, "--out", out, *images]
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    assert done.returncode in (0, 1), done.stderr
+    return np.load(out)
