@@ -86,7 +86,10 @@ prepare() {
 run_job() {
     export PYTHONPATH=$PYTHON_SOURCES PYSPARK_PYTHON=$VENV/bin/python POMONA_LOG=$LOGS/spark.log
     mkdir -p "$LOGS"
+    local bar=false
+    [ ! -t 2 ] || bar=true
     "$VENV/bin/spark-submit" --master 'local[*]' --driver-memory 2g --jars "$(jar)" \
+        --conf "spark.ui.showConsoleProgress=$bar" \
         --driver-java-options "-Dlog4j2.configurationFile=file://$TOP/scripts/log4j2.properties" \
         "$TOP/spark-jobs/jobs/pipeline.py" --images "$(located "$IMAGES")" --model "$(located "$MODEL_FILE")" \
         --variance "$VARIANCE" --out "$OUT" "${OVERWRITE[@]}"

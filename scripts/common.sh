@@ -11,7 +11,7 @@ readonly CMAKE_AT_LEAST=3.25
 
 # Spark in local mode needs no name of this machine; a Spark that is installed elsewhere would shadow the pinned one.
 export SPARK_LOCAL_IP=127.0.0.1
-unset SPARK_HOME
+unset SPARK_HOME PYSPARK_DRIVER_PYTHON PYSPARK_DRIVER_PYTHON_OPTS
 
 say() { printf '%s\n' "$*"; }
 fail() {

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The job end to end under plain spark-submit: what it writes, counts, refuses."""
+"""The job end to end under plain spark-submit: what it writes, counts, refuses.
+
+spark-submit puts what Python writes to stderr into stdout.
+"""
 
 import json
 import re
@@ -41,7 +44,7 @@ def run(jar, pictures, tmp_path_factory):
     """A run over ten good images and one that is none."""
     out = tmp_path_factory.mktemp("run") / "out"
     done = pipeline(jar, pictures.folder, out, "--variance", "0.8")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return done, out
 
 
@@ -123,7 +126,7 @@ def test_saved_model_serves_new_images(run, jar, pictures, tmp_path):
     python = str(TOP / "spark-jobs/python")
     files = (run[1] / "model", pictures.folder, tmp_path / "again")
     done = spark.launch("spark-submit", "--jars", jar, script, *files, PYTHONPATH=python)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     one, two = ({row["path"]: row["pca"] for row in read(path)} for path in (run[1] / "pca", tmp_path / "again"))
     assert one == two
 
@@ -136,11 +139,11 @@ def test_existing_run_is_refused_then_overwritten(jar, pictures, copy):
     before = (copy / "run.json").read_bytes()
     done = pipeline(jar, pictures.folder, copy)
     assert done.returncode == 2
-    assert "--overwrite" in done.stderr
+    assert "--overwrite" in done.stdout
     assert (copy / "run.json").read_bytes() == before
     (copy / "mine.txt").write_text("stays")
     done = pipeline(jar, pictures.folder / "light", copy, "--overwrite", "--variance", "1")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert (summary(done)["images"], summary(done)["errors"]) == ("5", "0")
     assert len(read(copy / "features")) == 5
     assert (copy / "mine.txt").read_text() == "stays"
@@ -151,18 +154,18 @@ def test_folder_of_something_else_is_refused(jar, pictures, tmp_path):
     (tmp_path / "letters/one.txt").write_text("dear")
     done = pipeline(jar, pictures.folder, tmp_path / "letters", "--overwrite")
     assert done.returncode == 2
-    assert "no folder of a run" in done.stderr
+    assert "no folder of a run" in done.stdout
     assert [path.name for path in (tmp_path / "letters").iterdir()] == ["one.txt"]
 
 
 def test_steps_apart_equal_the_whole(run, jar, pictures, tmp_path):
     out = tmp_path / "out"
     done = submit(jar, "featurize", "--images", pictures.folder, "--model", TINY, "--out", out)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1].startswith("images=11 errors=1 images_per_second=")
     assert not (out / "pca").exists()
     done = submit(jar, "reduce", "--out", out, "--variance", "0.8")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     whole, apart = ({row["path"]: row["pca"] for row in read(folder / "pca")} for folder in (run[1], out))
     assert summary(done)["k"] == summary(run[0])["k"]
     assert whole.keys() == apart.keys()
@@ -177,7 +180,7 @@ def test_no_images(jar, tmp_path, name, content):
         (folder / name).write_bytes(content)
     done = pipeline(jar, folder, tmp_path / "out")
     assert done.returncode == 3
-    assert f"no images found under {folder}" in done.stderr
+    assert f"no images found under {folder}" in done.stdout
     assert not (tmp_path / "out").exists()
 
 
@@ -187,7 +190,7 @@ def test_no_good_images(jar, tmp_path):
         (tmp_path / "images" / name).write_bytes(content)
     done = pipeline(jar, tmp_path / "images", tmp_path / "out")
     assert done.returncode == 3
-    assert "none of the 2 images gave features (1 EMPTY, 1 NOT_JPEG)" in done.stderr
+    assert "none of the 2 images gave features (1 EMPTY, 1 NOT_JPEG)" in done.stdout
     assert len(read(tmp_path / "out/features")) == 2
 
 
@@ -196,24 +199,24 @@ def test_one_good_image_is_too_few(jar, pictures, tmp_path):
     shutil.copy(pictures.folder / "light/0.jpg", tmp_path / "images")
     done = pipeline(jar, tmp_path / "images", tmp_path / "out")
     assert done.returncode == 3
-    assert "at least 2 are needed" in done.stderr
+    assert "at least 2 are needed" in done.stdout
 
 
 def test_missing_model_is_named(jar, pictures, tmp_path):
     done = pipeline(jar, pictures.folder, tmp_path / "out", model=tmp_path / "absent.safetensors")
     assert done.returncode == 3
-    assert "absent.safetensors" in done.stderr
+    assert "absent.safetensors" in done.stdout
     assert not (tmp_path / "out").exists()
 
 
 def test_failfast_names_the_file(jar, pictures, tmp_path):
     done = pipeline(jar, pictures.folder, tmp_path / "out", "--mode", "failfast")
     assert done.returncode == 3
-    assert "broken.jpg" in done.stderr.strip().splitlines()[-1]
+    assert "broken.jpg" in done.stdout.strip().splitlines()[-1]
 
 
 def test_dropped_rows_are_counted(jar, pictures, tmp_path):
     done = pipeline(jar, pictures.folder, tmp_path / "out", "--mode", "dropmalformed")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert (summary(done)["images"], summary(done)["errors"]) == ("11", "1")
     assert len(read(tmp_path / "out/features")) == 10

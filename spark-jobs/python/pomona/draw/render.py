@@ -32,7 +32,7 @@ def random_light(generator):
         direction=direction.astype(np.float32),
         ambient=generator.uniform(0.3, 0.6),
         exposure=generator.uniform(0.7, 1.15),
-        balance=1 + generator.normal(0, 0.07, 3).astype(np.float32),
+        balance=1 + generator.normal(0, 0.062, 3).astype(np.float32),
         scale=generator.uniform(0.86, 0.98),
         elevation=generator.uniform(0.1, 0.45),
         grain=generator.uniform(1, 4),

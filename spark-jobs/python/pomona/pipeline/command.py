@@ -83,14 +83,6 @@ def featurizer_settings(arguments):
     }
 
 
-def start_spark(name):
-    """A session; on a terminal with Spark's progress bar."""
-    from pyspark.sql import SparkSession
-
-    bar = "true" if sys.stderr.isatty() else "false"
-    return SparkSession.builder.appName(name).config("spark.ui.showConsoleProgress", bar).getOrCreate()
-
-
 def claim_output(storage, out, parts, overwrite):
     """Makes sure that the parts can be written: refuses those that are there, or deletes them and nothing else."""
     names = storage.names(out)
@@ -129,8 +121,9 @@ def run(job, name, arguments):
     """Runs job(spark, arguments) and returns the exit status."""
     from py4j.protocol import Py4JJavaError
     from pyspark.errors import PySparkException
+    from pyspark.sql import SparkSession
 
-    spark = start_spark(name)
+    spark = SparkSession.builder.appName(name).getOrCreate()
     try:
         job(spark, arguments)
         return 0
