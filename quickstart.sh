@@ -27,6 +27,7 @@ END
 }
 
 is_local() { case $1 in *://*) return 1 ;; esac }
+is_glob() { case $1 in *['*?[{']*) ;; *) return 1 ;; esac }
 
 parse() {
     IMAGES='' MODEL=EfficientNet-Lite0 VARIANCE=0.9 OUT=out OVERWRITE=()
@@ -51,7 +52,9 @@ parse() {
 check() {
     awk -v v="$VARIANCE" 'BEGIN {exit !(v ~ /^[0-9]*\.?[0-9]+$/ && v > 0 && v <= 1)}' ||
         fail 2 "--variance $VARIANCE: a share of the variance lies above 0 and is at most 1"
-    if [ -n "$IMAGES" ] && is_local "$IMAGES" && [ ! -e "$IMAGES" ]; then fail 3 "no images found: there is no $IMAGES"; fi
+    if [ -n "$IMAGES" ] && is_local "$IMAGES" && ! is_glob "$IMAGES" && [ ! -e "$IMAGES" ]; then
+        fail 3 "no images found: there is no $IMAGES"
+    fi
     case $MODEL in
         *://*) ;;
         */* | *.safetensors) [ -f "$MODEL" ] || fail 3 "no model file $MODEL" ;;

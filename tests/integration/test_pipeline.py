@@ -202,6 +202,28 @@ def test_one_good_image_is_too_few(jar, pictures, tmp_path):
     assert "at least 2 are needed" in done.stdout
 
 
+def test_equal_images_have_no_variance(jar, pictures, tmp_path):
+    (tmp_path / "images").mkdir()
+    for name in "abc":
+        shutil.copy(pictures.folder / "light/0.jpg", tmp_path / f"images/{name}.jpg")
+    done = pipeline(jar, tmp_path / "images", tmp_path / "out")
+    assert done.returncode == 3
+    assert "no variance" in done.stdout
+
+
+def test_odd_names_and_a_glob(jar, pictures, tmp_path):
+    """Labels and files that mean something to a shell, to HTML or in a URI; the other folder does not match."""
+    label = "a & <b> #é%20"
+    for folder in (label, "other"):
+        shutil.copytree(pictures.folder / "light", tmp_path / "images" / folder)
+    done = pipeline(jar, tmp_path / "images" / "a*", tmp_path / "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {row["label"] for row in read(tmp_path / "out/pca")} == {label}
+    page = (tmp_path / "out/report.html").read_text()
+    assert "a &amp; &lt;b&gt; #é%20" in page and "<b>" not in page.split("<h2>First")[1]
+    assert page.count("<img ") == 4
+
+
 def test_missing_model_is_named(jar, pictures, tmp_path):
     done = pipeline(jar, pictures.folder, tmp_path / "out", model=tmp_path / "absent.safetensors")
     assert done.returncode == 3

@@ -52,6 +52,8 @@ def fit_pca(vectors, rows, columns, target):
     """PCA of the column `scaled` to the variance target by one fit of the whole spectrum: (model, explained)."""
     whole = PCA(k=min(rows - 1, columns), inputCol="scaled", outputCol="pca").fit(vectors)
     explained = whole.explainedVariance.toArray()
+    if not np.isfinite(explained).all():
+        raise JobError(f"all {rows} images gave the same features: there is no variance to keep")
     return _keep(whole, components_for(explained, target)), explained.tolist()
 
 

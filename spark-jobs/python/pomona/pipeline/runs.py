@@ -21,7 +21,7 @@ def featurize(spark, arguments):
     storage = Storage(spark)
     if not storage.exists(arguments.model):
         raise JobError(f"no model file {arguments.model}: python -m pomona models fetch NAME --out FILE makes one")
-    if not storage.exists(arguments.images):
+    if not storage.matches(arguments.images):
         raise JobError(f"no images found: there is no {arguments.images}")
     claim_output(storage, arguments.out, FEATURE_PARTS, arguments.overwrite)
     settings = featurizer_settings(arguments)

@@ -19,9 +19,10 @@ class Storage:
         file_system, path = self._locate(uri)
         return file_system.exists(path)
 
-    def is_folder(self, uri):
-        file_system, path = self._locate(uri)
-        return file_system.exists(path) and file_system.getFileStatus(path).isDirectory()
+    def matches(self, pattern):
+        """Whether anything lies at a URI that may be a glob."""
+        file_system, path = self._locate(pattern)
+        return bool(file_system.globStatus(path))
 
     def names(self, uri):
         """Names of what lies in a folder; none where there is no folder."""
