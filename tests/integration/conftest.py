@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What was built, a release staged from it, and a few drawn images with the vectors that the command line gives."""
 
-import os
-import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,30 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from support.material import TOP
-
-TINY = TOP / "models/tiny_test_net.safetensors"
+from support.built import TINY, TOP, built, features_by_cli, jar_path
 
 
 @dataclass(frozen=True)
 class Stage:
     folder: Path
     sha256: str
-
-
-def built(path: str) -> Path:
-    found = Path(os.environ.get("POMONA_BUILD", TOP / "build/release")) / path
-    if not found.exists():
-        pytest.skip(f"{found} is not built: cmake --preset release && cmake --build --preset release")
-    return found
-
-
-def jar_path() -> Path:
-    version = re.search(r'POMONA_VERSION "(.*)"', (TOP / "native/include/pomona.h").read_text()).group(1)
-    found = Path(os.environ.get("POMONA_JAR", TOP / f"spark-jobs/jvm/target/pomona-spark-{version}.jar"))
-    if not found.exists():
-        pytest.skip(f"{found} is not built: mvn -Drevision={version} package")
-    return found
 
 
 @pytest.fixture(scope="session")
@@ -53,8 +34,7 @@ def stage(tmp_path_factory) -> Stage:
     """The build of this checkout with the tiny test net, staged."""
     build = built("bin/pomona").parents[1]
     out = tmp_path_factory.mktemp("stage") / "release"
-    command = [str(TOP / "emr-bootstrap/stage.sh"), "--build", str(build), "--out", str(out), str(TINY)]
-    command[1:1] = ["--jar", str(jar_path())]
+    command = [TOP / "emr-bootstrap/stage.sh", "--build", build, "--jar", jar_path(), "--out", out, TINY]
     made = subprocess.run(command, capture_output=True, text=True)
     assert made.returncode == 0, made.stderr
     return Stage(out, made.stdout.split()[-1])
@@ -79,8 +59,6 @@ def pictures(tmp_path_factory) -> Pictures:
         Image.fromarray(coarse.astype(np.uint8)).resize((60 + number, 50), Image.BICUBIC).save(path, quality=90)
         good.append(path)
     (folder / "dark/broken.jpg").write_bytes(b"no picture at all")
-    out = tmp_path_factory.mktemp("expected") / "features.npy"
-    command = [built("bin/pomona"), "features", "--model", TINY, "--out", out, *good]
-    subprocess.run(command, check=True, capture_output=True)
-    expected = {path.name: vector for path, vector in zip(good, np.load(out))}
+    vectors = features_by_cli(TINY, good, tmp_path_factory.mktemp("expected") / "features.npy")
+    expected = {path.name: vector for path, vector in zip(good, vectors)}
     return Pictures(folder, {**expected, "broken.jpg": None})

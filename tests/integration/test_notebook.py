@@ -6,7 +6,7 @@ import json
 import pytest
 
 from support import spark
-from support.material import TOP
+from support.built import TINY, TOP
 
 NOTEBOOK = TOP / "spark-jobs/notebooks/features_databricks.py"
 RUNNER = TOP / "tests/support/databricks.py"
@@ -14,7 +14,7 @@ RUNNER = TOP / "tests/support/databricks.py"
 
 @pytest.mark.parametrize("door", ["widgets", "environment"])
 def test_runs_headless(door, jar, pictures, tmp_path):
-    values = {"images": str(pictures.folder), "model": str(TOP / "models/tiny_test_net.safetensors"), "components": "3"}
+    values = {"images": str(pictures.folder), "model": str(TINY), "components": "3"}
     widgets = [f"{name}={value}" for name, value in values.items()] if door == "widgets" else []
     variables = {} if widgets else {f"POMONA_{name.upper()}": value for name, value in values.items()}
     out = tmp_path / "features"

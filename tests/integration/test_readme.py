@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from support import spark
-from support.material import TOP
+from support.built import TINY, TOP
 
 README = (TOP / "README.md").read_text()
 MODEL = "efficientnet_lite0.safetensors"
@@ -24,7 +24,7 @@ def snippet(language, containing):
 @pytest.fixture
 def folder(tmp_path, pictures):
     """A working directory with the model under the name that the snippets use, and the pictures in images/."""
-    (tmp_path / MODEL).symlink_to(TOP / "models/tiny_test_net.safetensors")
+    (tmp_path / MODEL).symlink_to(TINY)
     (tmp_path / "images").symlink_to(pictures.folder)
     return tmp_path
 

@@ -2,10 +2,9 @@
 """Featurize.scala in spark-shell gives the bits of the command line, and its exit status tells how it went."""
 
 from support import spark
-from support.material import TOP
+from support.built import TINY, TOP
 
 SCRIPT = TOP / "spark-jobs/jobs/Featurize.scala"
-TINY = TOP / "models/tiny_test_net.safetensors"
 
 
 def featurize(jar, images, out, **settings):
