@@ -10,7 +10,7 @@ from pyspark.sql.types import ArrayType, BinaryType, FloatType, StringType, Stru
 from pomona.spark import ImageFeaturizer, diagnostics
 from support.built import TINY, features_by_cli
 from support.material import built_model
-from vectors import by_name, rows_by_name
+from support.vectors import by_name, rows_by_name
 
 VARIANTS = [
     {},
@@ -119,7 +119,12 @@ def test_a_damaged_model_is_refused_before_any_task(spark, read, images, tmp_pat
 
 def test_setters_getters_and_params(spark):
     stage = ImageFeaturizer().setPooling("max").setMaxPixels(1 << 40).setDropInput(True).setParams(batchSize=3)
-    assert (stage.getPooling(), stage.getMaxPixels(), stage.getDropInput(), stage.getBatchSize()) == ("max", 1 << 40, True, 3)
+    assert (stage.getPooling(), stage.getMaxPixels(), stage.getDropInput(), stage.getBatchSize()) == (
+        "max",
+        1 << 40,
+        True,
+        3,
+    )
     assert stage.getInputCol() == "content" and stage.getMode() == "PERMISSIVE"
     java = spark._jvm.pomona.spark.ImageFeaturizer()
     assert sorted(param.name for param in stage.params) == sorted(param.name() for param in java.params())

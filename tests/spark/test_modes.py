@@ -6,7 +6,7 @@ from pyspark.sql import functions as F
 
 from pomona.spark import ImageFeaturizer, image_features
 from support.built import TINY, features_by_cli
-from vectors import by_name, rows_by_name
+from support.vectors import by_name, rows_by_name
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_limits_are_params(read, images):
 
 
 def test_content_of_length_zero_is_empty(spark):
-    frame = spark.createDataFrame([(b"",), (b"\xff",), (b"\xff\xd8\xff",)], "content binary")
+    frame = spark.createDataFrame([(b"",), (b"GIF89a",), (b"\xff\xd8\xff",)], "content binary")
     rows = ImageFeaturizer(modelPath=str(TINY)).transform(frame).collect()
     assert [row.error.split(":")[0] for row in rows] == ["EMPTY", "NOT_JPEG", "TRUNCATED"]
 

@@ -9,7 +9,7 @@ from pyspark.ml.feature import StandardScaler
 
 from pomona.spark import ImageFeaturizer
 from support.built import TINY
-from vectors import by_name
+from support.vectors import by_name
 
 
 @pytest.fixture()

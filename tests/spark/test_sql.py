@@ -9,7 +9,7 @@ import pytest
 from pomona.spark import ImageFeaturizer, image_features, register
 from support.built import TINY, TOP, jar_path
 from support.spark import launch
-from vectors import by_name
+from support.vectors import by_name
 
 
 @pytest.fixture()
@@ -48,7 +48,9 @@ def test_registered_as_a_java_function(spark, read, images, model):
 def test_constants_are_evaluated_on_the_driver(spark, model, images):
     register(spark)
     literal = images[0].read_bytes().hex()
-    row = spark.sql(f"SELECT image_features(X'{literal}') AS good, image_features(X'00') AS bad, image_features(NULL) AS none")
+    row = spark.sql(
+        f"SELECT image_features(X'{literal}') AS good, image_features(X'00') AS bad, image_features(NULL) AS none"
+    )
     assert [value is None for value in row.first()] == [False, True, True]
 
 
@@ -90,8 +92,8 @@ def test_functions_come_with_the_jar_alone(images, tmp_path):
 def test_functions_come_with_the_setting_in_pyspark(images):
     program = f"""
 from pyspark.sql import SparkSession
-builder = SparkSession.builder.master("local[1]").config("spark.jars", "{jar_path()}").config("spark.ui.enabled", "false")
-spark = builder.config("spark.sql.extensions", "pomona.spark.ImageFeaturesExtension").getOrCreate()
+builder = SparkSession.builder.master("local[1]").config("spark.jars", "{jar_path()}")
+spark = builder.config("spark.ui.enabled", "false").config("spark.sql.extensions", "pomona.spark.ImageFeaturesExtension").getOrCreate()
 images = spark.read.format("binaryFile").load("{images[0]}")
 print("LENGTH=%d" % images.selectExpr("size(image_features(content, '{TINY}'))").first()[0])
 """

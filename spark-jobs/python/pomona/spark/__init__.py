@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Spark stages and SQL functions. They run in the JVM: the executors need the jar `pomona-spark`, and no Python package."""
+"""Spark stages and SQL functions. They run in the JVM: executors need the jar `pomona-spark`, and no Python package."""
 
 try:
     import pyspark  # noqa: F401

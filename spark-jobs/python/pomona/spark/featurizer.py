@@ -19,10 +19,10 @@ def _param(name: str, doc: str, convert) -> Param:
 class ImageFeaturizer(JavaTransformer, JavaMLReadable["ImageFeaturizer"], JavaMLWritable):
     """JPEGs to feature vectors, in the JVM.
 
-    Adds the columns `outputCol` and `errorCol` to a DataFrame. The executors get the model from the driver, once each; a
-    saved stage carries its model file. Defaults are the JVM stage's. All columns of the input are read for the stage, and
-    its features are computed even where nobody reads them: select what is needed before it, and set `dropInput` when the
-    bytes are not needed after it.
+    Adds the columns `outputCol` and `errorCol` to a DataFrame. The executors get the model from the driver, once each;
+    a saved stage carries its model file. Defaults are the JVM stage's. All columns of the input are read for the stage,
+    and its features are computed even where nobody reads them: select what is needed before it, and set `dropInput`
+    when the bytes are not needed after it.
 
     Parameters
     ----------
@@ -65,27 +65,35 @@ class ImageFeaturizer(JavaTransformer, JavaMLReadable["ImageFeaturizer"], JavaML
     >>> ImageFeaturizer(modelPath="s3://bucket/model.safetensors").transform(images)  # doctest: +SKIP
     """
 
-    # PySpark maps a JVM class to the Python class of the same name, and the other way round: pomona.spark.ImageFeaturizer.
+    # PySpark maps a JVM class to the Python class of the same full name, and back.
     __module__ = "pomona.spark"
 
     inputCol = _param(
         "inputCol", "Binary column with the encoded bytes of a JPEG; default content", TypeConverters.toString
     )
     outputCol = _param(
-        "outputCol", "Column for the features, null where the image is null or bad; default features", TypeConverters.toString
+        "outputCol",
+        "Column for the features, null where the image is null or bad; default features",
+        TypeConverters.toString,
     )
     errorCol = _param(
-        "errorCol", "Column for CODE: text where the image is bad, null elsewhere; default error", TypeConverters.toString
+        "errorCol",
+        "Column for CODE: text where the image is bad, null elsewhere; default error",
+        TypeConverters.toString,
     )
     modelPath = _param(
         "modelPath", "Model file on any Hadoop file system; only the driver reads it", TypeConverters.toString
     )
     pooling = _param("pooling", "From the feature map to a vector: avg (default), max, none", TypeConverters.toString)
     resample = _param(
-        "resample", "Pillow's filter: bicubic (default), nearest, box, bilinear, hamming, lanczos", TypeConverters.toString
+        "resample",
+        "Pillow's filter: bicubic (default), nearest, box, bilinear, hamming, lanczos",
+        TypeConverters.toString,
     )
     fit = _param(
-        "fit", "squash (default) scales each side; crop covers the network's input and takes the centre", TypeConverters.toString
+        "fit",
+        "squash (default) scales each side; crop covers the network's input and takes the centre",
+        TypeConverters.toString,
     )
     precision = _param(
         "precision", "fp32 (default), fp32-split, bf16, auto; fails where CPU or model refuse", TypeConverters.toString
@@ -93,7 +101,9 @@ class ImageFeaturizer(JavaTransformer, JavaMLReadable["ImageFeaturizer"], JavaML
     batchSize = _param("batchSize", "Images in a native call at most; never changes results", TypeConverters.toInt)
     mode = _param("mode", "Bad images: PERMISSIVE (default), DROPMALFORMED, FAILFAST", TypeConverters.toString)
     corruptData = _param(
-        "corruptData", "Damaged image data: reject (default), or accept the pixels that Pillow would show", TypeConverters.toString
+        "corruptData",
+        "Damaged image data: reject (default), or accept the pixels that Pillow would show",
+        TypeConverters.toString,
     )
     maxBytes = _param(
         "maxBytes", "Encoded bytes of an image at most; 0: the library's default, -1: no limit", TypeConverters.toInt

@@ -11,8 +11,8 @@ from pyspark.sql import functions as F
 def register(spark: SparkSession) -> None:
     """Add the SQL functions `image_features` and `pomona_diagnostics` to a session.
 
-    For SQL text: the functions of this module register by themselves. Sessions that Scala, Java or spark-sql starts with
-    the jar have them; PySpark starts its sessions in another way, and needs this call or the setting
+    For SQL text: the functions of this module register by themselves. Sessions that Scala, Java or spark-sql starts
+    with the jar have them; PySpark starts its sessions in another way, and needs this call or the setting
     `spark.sql.extensions=pomona.spark.ImageFeaturesExtension`.
 
     Parameters
