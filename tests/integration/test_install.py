@@ -5,6 +5,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -176,6 +177,23 @@ def test_unwritable_prefix_without_sudo(stage):
     refused(install(stage.folder, stage.sha256, prefix, readable, NOBODY), prefix, "cannot write to /opt")
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a file system of 300 kB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(folder)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("mounting a small file system is not allowed here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_full_disk(stage, small_disk):
+    refused(install(stage.folder, stage.sha256, small_disk / "pomona"), small_disk / "pomona", "(disk full?)")
+    assert not list(small_disk.iterdir())
+
+
 @pytest.fixture(scope="module")
 def bucket(stage, tmp_path_factory):
     with s3.server(tmp_path_factory.mktemp("s3")) as server:
@@ -207,6 +225,12 @@ def test_s3_wrong_secret(bucket, stage, prefix):
     result = install_from_s3(bucket, stage.sha256, prefix, AWS_SECRET_ACCESS_KEY="wrong")
     refused(result, prefix, "cannot fetch s3://artefacts/pomona/SHA256SUMS")
     assert "403" in result.stderr
+
+
+def test_s3_server_that_does_not_answer(bucket, stage, prefix):
+    nobody = replace(bucket, endpoint="http://127.0.0.1:1")
+    result = install_from_s3(nobody, stage.sha256, prefix, AWS_MAX_ATTEMPTS="2")
+    refused(result, prefix, "cannot fetch s3://artefacts/pomona/SHA256SUMS")
 
 
 def test_s3_without_the_aws_command(bucket, stage, prefix, tmp_path):
