@@ -33,10 +33,13 @@ static uint64_t line_floats(uint64_t floats) {
 }
 
 static pomona_status prepare_nodes(pomona_model *model, uint64_t *floats, pomona_error *error) {
+    uint32_t order = 0;
     *floats = 0;
     for (uint32_t i = 0; i < model->graph.node_count; i++) {
         struct pm_node *node = &model->graph.nodes[i];
         if (node->folded) continue;
+        node->order = order;
+        order += node->layer->pack != NULL;
         if (node->layer->prepare) POMONA_TRY(node->layer->prepare(node, &model->plan, error));
         POMONA_RETURN_IF(node->packed_count > PM_MAX_SLICE || !pm_add(*floats, line_floats(node->packed_count), floats),
                          error, POMONA_LIMIT, "layer %s: its weights are too large", node->name);

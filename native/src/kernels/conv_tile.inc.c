@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Convolution tile: `pixels` x `vectors` accumulators stay in registers over the whole sum. The includer sets PM_VL.
- * Registers: accumulators + `vectors` of weights; the input is broadcast from memory, one cache line a pixel and block.
+ * Convolution tile: `pixels` x `vectors` partial sums stay in registers over PM_PARTIAL_SEGMENTS segments, then join
+ * their totals in memory. Registers: the sums + `vectors` of weights; the input is broadcast from memory, one cache line
+ * a pixel and block. The shift comes last: a large one at the start would cost every partial sum its low bits.
  *
- * The bias comes last: a large one at the start would cost every partial sum its low bits.
- *
- * Contract: 1 <= pixels <= PM_CONV_PIXELS_MAX, vectors a multiple of PM_VB, all three constants after inlining. */
+ * Contract: 1 <= pixels <= PM_CONV_PIXELS_MAX, vectors a multiple of PM_VB; these and a non-zero distance are constants
+ * after inlining. */
 #include "kernels/simd.h"
 
-/* Adds `length` (16, or any when not constant) channels to the accumulators. */
+#define CONV_VECTORS_MAX 4
+
+typedef vf conv_sums[PM_CONV_PIXELS_MAX][CONV_VECTORS_MAX];
+
+#define EACH_SUM                                                                                                       \
+    UNROLL for (int i = 0; i < pixels; i++)                                                                            \
+    UNROLL for (int j = 0; j < vectors; j++)
+
 #define STEP(k)                                                                                                        \
     do {                                                                                                               \
-        vf weight[8];                                                                                                  \
+        vf weight[CONV_VECTORS_MAX];                                                                                   \
         UNROLL for (int j = 0; j < vectors; j++) weight[j] = VLOAD(w + (k) * vectors * PM_VL + j * PM_VL);              \
         UNROLL for (int i = 0; i < pixels; i++) {                                                                      \
             vf x = VSET(a[i * distance + (k)]);                                                                        \
@@ -19,39 +26,80 @@
         }                                                                                                              \
     } while (0)
 
+ALWAYS_INLINE void conv_store(const struct pm_conv_tile *t, const int pixels, const int vectors, conv_sums sum) {
+    const vf low = VSET(t->low), high = VSET(t->high);
+    EACH_SUM {
+        ptrdiff_t slot = i * PM_BLOCK + j % PM_VB * PM_VL;
+        vf value = sum[i][j] * VLOAD(t->scale + j * PM_VL) + VLOAD(t->shift + j * PM_VL);
+        if (t->residual) value += VLOAD(t->residual + slot + j / PM_VB * t->residual_block);
+        VSTORE(t->output + slot + j / PM_VB * t->output_block, VCLAMP(value, low, high));
+    }
+}
+
 ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, const int vectors,
                              const ptrdiff_t constant_distance) {
     const ptrdiff_t distance = constant_distance ? constant_distance : t->input_pixel;
     const float *w = t->weights;
-    vf sum[PM_CONV_PIXELS_MAX][8];
-    UNROLL for (int i = 0; i < pixels; i++) {
-        UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = (vf){0};
-    }
-    for (ptrdiff_t s = 0; s < t->segment_count; s++) {
-        const float *a = t->input + t->segments[s].offset;
-        const ptrdiff_t length = t->segments[s].length;
-        if (constant_distance && length == PM_BLOCK) {
-            UNROLL for (int k = 0; k < PM_BLOCK; k++) STEP(k);
-        } else {
-            PM_PRAGMA(GCC unroll 1) for (ptrdiff_t k = 0; k < length; k++) STEP(k);
+    const struct pm_segment *segment = t->segments, *end = segment + t->segment_count;
+    conv_sums sum, total;
+    EACH_SUM total[i][j] = (vf){0};
+    for (;;) {
+        const struct pm_segment *stop = end - segment > PM_PARTIAL_SEGMENTS ? segment + PM_PARTIAL_SEGMENTS : end;
+        EACH_SUM sum[i][j] = (vf){0};
+        for (; segment < stop; segment++) {
+            const float *a = t->input + segment->offset;
+            const ptrdiff_t length = segment->length;
+            if (constant_distance && length == PM_BLOCK) {
+                UNROLL for (int k = 0; k < PM_BLOCK; k++) STEP(k);
+            } else {
+                PM_PRAGMA(GCC unroll 1) for (ptrdiff_t k = 0; k < length; k++) STEP(k);
+            }
+            w += length * vectors * PM_VL;
         }
-        w += length * vectors * PM_VL;
+        if (segment == end) break;
+        EACH_SUM total[i][j] += sum[i][j];
+        __asm__ volatile("" : : "r"(total) : "memory"); /* totals live in memory: the registers are full */
     }
-    const vf low = VSET(t->low), high = VSET(t->high);
-    UNROLL for (int i = 0; i < pixels; i++) {
-        UNROLL for (int j = 0; j < vectors; j++) {
-            ptrdiff_t slot = i * PM_BLOCK + j % PM_VB * PM_VL;
-            vf value = sum[i][j] + VLOAD(t->bias + j * PM_VL);
-            if (t->residual) value += VLOAD(t->residual + slot + j / PM_VB * t->residual_block);
-            VSTORE(t->output + slot + j / PM_VB * t->output_block, VCLAMP(value, low, high));
-        }
-    }
+    if (t->segment_count > PM_PARTIAL_SEGMENTS) EACH_SUM sum[i][j] += total[i][j];
+    conv_store(t, pixels, vectors, sum);
 }
 
 #undef STEP
+#undef EACH_SUM
 
-/* One function for each number of pixels, and the row of the table that lists them. */
+/* The same with sums in fp64, for the few layers whose rounding decides the accuracy of all that follows. `vectors`
+ * counts vectors of doubles. */
+ALWAYS_INLINE void conv_tile_wide(const struct pm_conv_tile *t, const int pixels) {
+    const float *w = t->weights;
+    vd sum[PM_CONV_PIXELS_MAX][PM_DB];
+    UNROLL for (int i = 0; i < pixels; i++)
+        UNROLL for (int j = 0; j < PM_DB; j++) sum[i][j] = (vd){0};
+    for (ptrdiff_t s = 0; s < t->segment_count; s++) {
+        const float *a = t->input + t->segments[s].offset;
+        PM_PRAGMA(GCC unroll 1) for (ptrdiff_t k = 0; k < t->segments[s].length; k++, w += PM_BLOCK) {
+            vd weight[PM_DB];
+            UNROLL for (int j = 0; j < PM_DB; j++) weight[j] = DLOAD(w + j * PM_DL);
+            UNROLL for (int i = 0; i < pixels; i++) {
+                vd x = DSET(a[i * t->input_pixel + k]);
+                UNROLL for (int j = 0; j < PM_DB; j++) sum[i][j] += x * weight[j];
+            }
+        }
+    }
+    const vd low = DSET(t->low), high = DSET(t->high);
+    UNROLL for (int i = 0; i < pixels; i++)
+        UNROLL for (int j = 0; j < PM_DB; j++) {
+            ptrdiff_t lane = j * PM_DL, slot = i * PM_BLOCK + lane;
+            vd value = sum[i][j] * DLOAD(t->scale + lane) + DLOAD(t->shift + lane);
+            if (t->residual) value += DLOAD(t->residual + slot);
+            DSTORE(t->output + slot, DCLAMP(value, low, high));
+        }
+}
+
+/* One function for each number of pixels; `distance` 0 takes any. */
 #define CONV_KERNEL(pixels, blocks, distance)                                                                          \
     static void conv_##pixels##x##blocks##_##distance(const struct pm_conv_tile *t) {                                  \
         conv_tile(t, pixels, blocks *PM_VB, distance);                                                                 \
     }
+
+#define CONV_WIDE_KERNEL(pixels)                                                                                       \
+    static void conv_wide_##pixels(const struct pm_conv_tile *t) { conv_tile_wide(t, pixels); }

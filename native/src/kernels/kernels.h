@@ -23,11 +23,13 @@ struct pm_segment {
 };
 
 /* Up to `pixels` outputs in a row by `blocks` output blocks of a convolution:
- * output = clamp(sum over segments(input x weights) + bias + residual, low, high). */
+ * output = clamp(sum over segments(input x weights) x scale + shift + residual, low, high). A batch norm lives in scale
+ * and shift: multiplied into the weights it would round each of them once more, which alone costs 2e-5 of the features'
+ * rms on MobileNetV2. */
 struct pm_conv_tile {
     const float *input;   /* origin of the first output pixel's window */
     const float *weights; /* [sum of segment lengths][blocks x 16] */
-    const float *bias;    /* [blocks x 16] */
+    const float *scale, *shift; /* [blocks x 16] each */
     const float *residual; /* NULL, or addressed as `output` is, by its own block stride */
     float *output;
     const struct pm_segment *segments;
@@ -40,21 +42,27 @@ struct pm_conv_tile {
 
 typedef void pm_conv_kernel(const struct pm_conv_tile *tile);
 
+/* Segments whose products are summed by themselves before they join the total: long chains of fp32 additions lose bits
+ * with their length (docs/numerics.md). */
+#define PM_PARTIAL_SEGMENTS 2
+
 /* One tile shape. kernels[p - 1] does p pixels, p <= pixels; each sums in the same order, so that a pixel's bits do not
  * depend on the tile it falls into. */
 #define PM_CONV_PIXELS_MAX 16
 struct pm_conv_tiling {
     const char *name;
+    int wide; /* sums in fp64 */
     int pixels, blocks;
     ptrdiff_t input_pixel; /* the distance it is made for, 0: any */
     pm_conv_kernel *kernels[PM_CONV_PIXELS_MAX];
 };
 
-/* `pixels` outputs in a row of one 16-channel block of a depthwise convolution. */
+/* `pixels` outputs in a row of one 16-channel block of a depthwise convolution, summed in fp64: its few taps often
+ * cancel, and batch norm then enlarges what rounding left. */
 struct pm_depthwise_row {
     const float *input;   /* origin of the first output pixel's window */
     const float *weights; /* [kernel height][kernel width][16] */
-    const float *bias;    /* [16] */
+    const float *scale, *shift; /* [16] each, applied to the sum as in pm_conv_tile */
     float *output;
     ptrdiff_t pixels;
     ptrdiff_t input_row;            /* floats between rows of the window, dilation included */

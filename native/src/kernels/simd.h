@@ -15,11 +15,24 @@ typedef float vf __attribute__((vector_size(PM_VL * 4), aligned(4), may_alias));
 #include <immintrin.h>
 #define VMAX(a, b) ((vf)_mm512_max_ps((__m512)(a), (__m512)(b)))
 #define VMIN(a, b) ((vf)_mm512_min_ps((__m512)(a), (__m512)(b)))
+#define DCHOOSE(a, b, which) ((vd)_mm512_##which##_pd((__m512d)(a), (__m512d)(b)))
 #elif PM_VL == 8
 #include <immintrin.h>
 #define VMAX(a, b) ((vf)_mm256_max_ps((__m256)(a), (__m256)(b)))
 #define VMIN(a, b) ((vf)_mm256_min_ps((__m256)(a), (__m256)(b)))
+#define DCHOOSE(a, b, which) ((vd)_mm256_##which##_pd((__m256d)(a), (__m256d)(b)))
 #endif
+
+/* As many doubles as fit a vector: half as many lanes. */
+typedef double vd __attribute__((vector_size(PM_VL * 4), may_alias));
+typedef float vh __attribute__((vector_size(PM_VL * 2), aligned(4), may_alias));
+
+#define DLOAD(p) __builtin_convertvector(*(const vh *)(p), vd)
+#define DSET(x) ((double)(x) - (vd){0})
+#define DSTORE(p, v) (*(vh *)(p) = __builtin_convertvector(v, vh))
+#define DMAX(a, b) DCHOOSE(a, b, max)
+#define DMIN(a, b) DCHOOSE(a, b, min)
+#define DCLAMP(v, low, high) DMIN(DMAX(v, low), high)
 
 #define VLOAD(p) (*(const vf *)(p))
 #define VSTORE(p, v) (*(vf *)(p) = (v))
@@ -32,5 +45,9 @@ typedef float vf __attribute__((vector_size(PM_VL * 4), aligned(4), may_alias));
 
 /* Vectors in one 16-channel block. */
 #define PM_VB (PM_BLOCK / PM_VL)
+
+/* Lanes of a vector of doubles, and such vectors in one block. */
+#define PM_DL (PM_VL / 2)
+#define PM_DB (PM_BLOCK / PM_DL)
 
 #endif

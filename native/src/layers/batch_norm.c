@@ -66,8 +66,7 @@ static void pack(const struct pm_node *node, const struct pm_plan *plan, float *
         float *to = packed + c / PM_BLOCK * 2 * PM_BLOCK + c % PM_BLOCK;
         double scale = 0, shift = 0;
         if (c < node->shape.channels) coefficients(node, c, &scale, &shift);
-        to[0] = (float)(scale * pm_epilogue_scale(node, c < node->shape.channels ? c : 0));
-        to[PM_BLOCK] = c < node->shape.channels ? (float)pm_epilogue_bias(node, c, shift) : 0;
+        pm_epilogue_channel(node, c, scale, shift, &to[0], &to[PM_BLOCK]);
     }
 }
 

@@ -12,7 +12,7 @@
 #define SWEEP_FLOATS ((uint64_t)512 * 1024 / sizeof(float))
 
 struct conv {
-    const struct pm_conv_tiling *wide, *narrow; /* for as many blocks as fit, and for one left over */
+    const struct pm_conv_tiling *broad, *narrow; /* for as many blocks as fit, and for one left over */
     ptrdiff_t input_pixel;
     uint64_t depth; /* sum of segment lengths */
     /* The output as runs of pixels that lie evenly in input and output: its rows, or longer where nothing stands
@@ -86,10 +86,20 @@ static void add_segment(void *context, ptrdiff_t offset, uint32_t ky, uint32_t k
     conv->depth += (uint64_t)length;
 }
 
+/* Errors made early pass through all that follows, and a short sum costs little: the first convolutions of a network
+ * are summed in fp64 where they are short (docs/numerics.md has the measurements). */
+#define WIDE_LAYERS 3
+#define WIDE_DEPTH 64
+
+static int is_wide(const struct pm_node *node, const struct conv *conv) {
+    return node->order < WIDE_LAYERS && conv->depth <= WIDE_DEPTH;
+}
+
 /* The first tiling of at most `blocks` blocks that takes windows this far apart. */
-static const struct pm_conv_tiling *choose(const struct pm_kernels *kernels, int blocks, ptrdiff_t input_pixel) {
+static const struct pm_conv_tiling *choose(const struct pm_kernels *kernels, int wide, int blocks,
+                                           ptrdiff_t input_pixel) {
     for (int i = 0; i < PM_CONV_TILINGS_MAX && kernels->conv[i].name; i++)
-        if (kernels->conv[i].blocks <= blocks &&
+        if (kernels->conv[i].wide == wide && kernels->conv[i].blocks <= blocks &&
             (kernels->conv[i].input_pixel == input_pixel || kernels->conv[i].input_pixel == 0))
             return &kernels->conv[i];
     return NULL;
@@ -113,7 +123,7 @@ static void choose_runs(const struct pm_node *node, const struct pm_plan *plan, 
                 out->row_stride == (ptrdiff_t)(out->shape.width * PM_BLOCK) && residual->row_stride == out->row_stride;
     uint32_t pixels = out->shape.width;
     if (dense) { /* any length does: one that a sweep holds */
-        uint32_t all = out->shape.height * out->shape.width, tile = (uint32_t)conv->wide->pixels;
+        uint32_t all = out->shape.height * out->shape.width, tile = (uint32_t)conv->broad->pixels;
         uint32_t fit = at_least_one(SWEEP_FLOATS / in->shape.channels, all);
         pixels = fit < all && fit > tile ? fit / tile * tile : fit;
         conv->runs = (all + pixels - 1) / pixels;
@@ -139,19 +149,20 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
     node->state = conv;
     each_segment(node, in, add_segment, conv);
     conv->input_pixel = (ptrdiff_t)(node->window.stride[1] * in->block);
-    conv->narrow = choose(plan->kernels, 1, conv->input_pixel);
+    int wide = is_wide(node, conv);
+    conv->narrow = choose(plan->kernels, wide, 1, conv->input_pixel);
     uint32_t blocks = pm_map_blocks(&plan->maps[node->value]);
-    conv->wide = choose(plan->kernels, blocks < INT32_MAX ? (int)blocks : INT32_MAX, conv->input_pixel);
-    node->kernel = conv->wide->name;
+    conv->broad = choose(plan->kernels, wide, blocks < INT32_MAX ? (int)blocks : INT32_MAX, conv->input_pixel);
+    node->kernel = conv->broad->name;
     choose_runs(node, plan, conv);
-    POMONA_RETURN_IF(!pm_multiply(conv->depth + 1, (uint64_t)blocks * PM_BLOCK, &node->packed_count), error,
+    POMONA_RETURN_IF(!pm_multiply(conv->depth + 2, (uint64_t)blocks * PM_BLOCK, &node->packed_count), error,
                      POMONA_LIMIT, "layer %s: too many weights", node->name);
     return POMONA_OK;
 }
 
 /* Output blocks from `block` on that the next panel covers. */
 static const struct pm_conv_tiling *panel_tiling(const struct conv *conv, uint32_t block, uint32_t blocks) {
-    return blocks - block >= (uint32_t)conv->wide->blocks ? conv->wide : conv->narrow;
+    return blocks - block >= (uint32_t)conv->broad->blocks ? conv->broad : conv->narrow;
 }
 
 struct packing {
@@ -169,22 +180,19 @@ static void pack_segment(void *context, ptrdiff_t offset, uint32_t ky, uint32_t 
     const float *from = kernel->data + ((ky * width + kx) * in + channel) * out;
     for (ptrdiff_t k = 0; k < length; k++, from += out, p->to += p->count)
         for (uint32_t c = 0; c < p->count; c++)
-            p->to[c] = p->first + c < out
-                           ? (float)(from[p->first + c] * pm_epilogue_scale(p->node, p->first + c))
-                           : 0;
+            p->to[c] = p->first + c < out ? from[p->first + c] : 0;
 }
 
-/* Panels of [bias][depth x outputs], in the order of the output channels. */
+/* Panels of [scale][shift][depth x outputs], in the order of the output channels. */
 static void pack(const struct pm_node *node, const struct pm_plan *plan, float *packed) {
     const struct conv *conv = node->state;
-    const struct pm_tensor *bias = pm_weight(node, "bias");
-    uint32_t blocks = pm_map_blocks(&plan->maps[node->value]), channels = node->shape.channels;
+    uint32_t blocks = pm_map_blocks(&plan->maps[node->value]);
     struct packing p = {.node = node, .to = packed};
     for (uint32_t block = 0; block < blocks; block += p.count / PM_BLOCK) {
         p.first = block * PM_BLOCK;
         p.count = (uint32_t)panel_tiling(conv, block, blocks)->blocks * PM_BLOCK;
-        for (uint32_t c = p.first; c < p.first + p.count; c++)
-            *p.to++ = c < channels ? (float)pm_epilogue_bias(node, c, bias ? bias->data[c] : 0) : 0;
+        pm_epilogue_pack(node, p.first, p.count, p.to, p.to + p.count);
+        p.to += 2 * p.count;
         each_segment(node, &plan->maps[node->inputs[0]], pack_segment, &p);
     }
 }
@@ -249,10 +257,11 @@ static void run_sweep(const struct sweep *s) {
     for (uint32_t block = 0; block < blocks;) {
         const struct pm_conv_tiling *tiling = panel_tiling(s->conv, block, blocks);
         ptrdiff_t outputs = tiling->blocks * PM_BLOCK;
-        tile.bias = packed;
-        tile.weights = packed + outputs;
+        tile.scale = packed;
+        tile.shift = packed + outputs;
+        tile.weights = packed + 2 * outputs;
         run_panel(s, tile, tiling, block);
-        packed += ((ptrdiff_t)s->conv->depth + 1) * outputs;
+        packed += ((ptrdiff_t)s->conv->depth + 2) * outputs;
         block += (uint32_t)tiling->blocks;
     }
 }

@@ -49,22 +49,22 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
     POMONA_RETURN_IF(in->block != PM_BLOCK, error, POMONA_UNSUPPORTED,
                      "layer %s: a depthwise convolution directly on the network's input", node->name);
     uint64_t taps = (uint64_t)node->window.kernel[0] * node->window.kernel[1];
-    node->packed_count = (taps + 1) * pm_map_blocks(in) * PM_BLOCK;
+    node->packed_count = (taps + 2) * pm_map_blocks(in) * PM_BLOCK;
     node->kernel = choose(plan->kernels, &node->window)->name;
     return POMONA_OK;
 }
 
-/* Each block of 16 channels: [bias][taps], zero past the last channel. */
+/* Each block of 16 channels: [scale][shift][taps], zero past the last channel. */
 static void pack(const struct pm_node *node, const struct pm_plan *plan, float *packed) {
-    const struct pm_tensor *kernel = pm_weight(node, "kernel"), *bias = pm_weight(node, "bias");
+    const struct pm_tensor *kernel = pm_weight(node, "kernel");
     uint64_t taps = kernel->dims[0] * kernel->dims[1];
     uint32_t channels = node->shape.channels;
     for (uint32_t first = 0; first < pm_map_blocks(&plan->maps[node->value]) * PM_BLOCK; first += PM_BLOCK) {
-        for (uint32_t c = first; c < first + PM_BLOCK; c++)
-            *packed++ = c < channels ? (float)pm_epilogue_bias(node, c, bias ? bias->data[c] : 0) : 0;
+        pm_epilogue_pack(node, first, PM_BLOCK, packed, packed + PM_BLOCK);
+        packed += 2 * PM_BLOCK;
         for (uint64_t tap = 0; tap < taps; tap++)
             for (uint32_t c = first; c < first + PM_BLOCK; c++)
-                *packed++ = c < channels ? (float)(kernel->data[tap * channels + c] * pm_epilogue_scale(node, c)) : 0;
+                *packed++ = c < channels ? kernel->data[tap * channels + c] : 0;
     }
 }
 
@@ -73,7 +73,7 @@ static void run(const struct pm_node *node, const struct pm_run *run) {
     const struct pm_map *in = &run->plan->maps[node->inputs[0]], *out = &run->plan->maps[node->value];
     const struct pm_depthwise_variant *variant = choose(run->plan->kernels, window);
     ptrdiff_t corner = window->padding[PM_TOP] * in->row_stride + (ptrdiff_t)(window->padding[PM_LEFT] * PM_BLOCK);
-    ptrdiff_t block_weights = ((ptrdiff_t)window->kernel[0] * window->kernel[1] + 1) * PM_BLOCK;
+    ptrdiff_t block_weights = ((ptrdiff_t)window->kernel[0] * window->kernel[1] + 2) * PM_BLOCK;
     struct pm_depthwise_row row = {
         .pixels = out->shape.width,
         .input_row = window->dilation[0] * in->row_stride,
@@ -88,8 +88,9 @@ static void run(const struct pm_node *node, const struct pm_run *run) {
         for (ptrdiff_t block = 0; block < pm_map_blocks(out); block++) {
             const float *input = pm_value(run, node->inputs[0], i) - corner + block * in->block_stride;
             float *output = pm_value(run, node->value, i) + block * out->block_stride;
-            row.bias = node->packed + block * block_weights;
-            row.weights = row.bias + PM_BLOCK;
+            row.scale = node->packed + block * block_weights;
+            row.shift = row.scale + PM_BLOCK;
+            row.weights = row.shift + PM_BLOCK;
             for (ptrdiff_t y = 0; y < out->shape.height; y++) {
                 row.input = input + y * window->stride[0] * in->row_stride;
                 row.output = output + y * out->row_stride;

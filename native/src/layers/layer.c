@@ -113,6 +113,23 @@ void pm_epilogue_clamp(struct pm_node *node, float low, float high) {
     epilogue->high = fmaxf(fminf(epilogue->high, high), low);
 }
 
+void pm_epilogue_channel(const struct pm_node *node, uint32_t channel, double scale, double shift, float *to_scale,
+                         float *to_shift) {
+    const struct pm_epilogue *epilogue = &node->epilogue;
+    int there = channel < node->shape.channels;
+    double outer = there && epilogue->scale ? epilogue->scale[channel] : 1;
+    double offset = there && epilogue->scale ? epilogue->shift[channel] : 0;
+    *to_scale = there ? (float)(scale * outer) : 0;
+    *to_shift = there ? (float)(shift * outer + offset) : 0;
+}
+
+void pm_epilogue_pack(const struct pm_node *node, uint32_t first, uint32_t count, float *to_scale, float *to_shift) {
+    const struct pm_tensor *bias = pm_weight(node, "bias");
+    for (uint32_t c = 0; c < count; c++)
+        pm_epilogue_channel(node, first + c, 1, bias && first + c < node->shape.channels ? bias->data[first + c] : 0,
+                            &to_scale[c], &to_shift[c]);
+}
+
 static const float *input_row(const struct pm_node *node, const struct pm_run *run, uint32_t input, uint32_t image,
                               ptrdiff_t block, ptrdiff_t y) {
     if (input >= node->input_count) return NULL;

@@ -53,7 +53,8 @@ struct pm_epilogue {
 struct pm_node {
     char *name;
     const struct pm_layer *layer;
-    int value; /* index of its own value */
+    int value;      /* index of its own value */
+    uint32_t order; /* how many nodes with weights come before it, those folded away not counted */
     int *inputs; /* indices of values: 0 is the network's input, i the node i - 1 of the file */
     uint32_t input_count;
     const struct pm_tensor *weights[PM_MAX_ROLES]; /* by the layer's roles; valid until packing is done */
@@ -150,13 +151,12 @@ void pm_each_row(const struct pm_node *node, const struct pm_run *run, pm_row *r
 /* UNSUPPORTED when an input of the node is the network's input, which is not blocked. */
 pomona_status pm_check_blocked(const struct pm_node *node, const struct pm_plan *plan, pomona_error *error);
 
-static inline double pm_epilogue_scale(const struct pm_node *node, uint32_t channel) {
-    return node->epilogue.scale ? node->epilogue.scale[channel] : 1.0;
-}
+/* What a kernel's scale and shift must be so that x becomes x * scale + shift and then what was folded. Both 0 for a
+ * channel past the last. */
+void pm_epilogue_channel(const struct pm_node *node, uint32_t channel, double scale, double shift, float *to_scale,
+                         float *to_shift);
 
-/* Folded shift of a channel whose bias was `bias`. */
-static inline double pm_epilogue_bias(const struct pm_node *node, uint32_t channel, double bias) {
-    return node->epilogue.scale ? bias * node->epilogue.scale[channel] + node->epilogue.shift[channel] : bias;
-}
+/* The same for `count` channels from `first` on, of a layer with an optional weight `bias`. */
+void pm_epilogue_pack(const struct pm_node *node, uint32_t first, uint32_t count, float *to_scale, float *to_shift);
 
 #endif

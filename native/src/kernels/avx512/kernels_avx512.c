@@ -20,19 +20,33 @@ EACH_PIXELS(CONV_KERNEL, 1, 32)
 EACH_PIXELS(CONV_KERNEL, 1, 0)
 
 #define ENTRY(pixels, blocks, distance) conv_##pixels##x##blocks##_##distance,
-#define TILING(blocks, distance, label) {label, 14, blocks, distance, {EACH_PIXELS(ENTRY, blocks, distance)}}
+#define TILING(blocks, distance, label) {label, 0, 14, blocks, distance, {EACH_PIXELS(ENTRY, blocks, distance)}}
+
+CONV_WIDE_KERNEL(1)
+CONV_WIDE_KERNEL(2)
+CONV_WIDE_KERNEL(3)
+CONV_WIDE_KERNEL(4)
+CONV_WIDE_KERNEL(5)
+CONV_WIDE_KERNEL(6)
+CONV_WIDE_KERNEL(7)
+CONV_WIDE_KERNEL(8)
+
+#define WIDE_TILING(label)                                                                                             \
+    {label, 1, 8, 1, 0, {conv_wide_1, conv_wide_2, conv_wide_3, conv_wide_4, conv_wide_5, conv_wide_6, conv_wide_7,    \
+                         conv_wide_8}}
 
 const struct pm_kernels pm_kernels_avx512 = {
     .level = PM_CPU_AVX512,
     .name = "avx512",
     .conv = {TILING(2, 16, "conv_f32_14x32_s1_avx512"), TILING(2, 32, "conv_f32_14x32_s2_avx512"),
              TILING(2, 0, "conv_f32_14x32_avx512"), TILING(1, 16, "conv_f32_14x16_s1_avx512"),
-             TILING(1, 32, "conv_f32_14x16_s2_avx512"), TILING(1, 0, "conv_f32_14x16_avx512")},
-    .depthwise = {{"depthwise_f32_3x3_s1_avx512", 3, 16, depthwise_3_16},
-                  {"depthwise_f32_3x3_s2_avx512", 3, 32, depthwise_3_32},
-                  {"depthwise_f32_5x5_s1_avx512", 5, 16, depthwise_5_16},
-                  {"depthwise_f32_5x5_s2_avx512", 5, 32, depthwise_5_32},
-                  {"depthwise_f32_avx512", 0, 0, depthwise_any}},
+             TILING(1, 32, "conv_f32_14x16_s2_avx512"), TILING(1, 0, "conv_f32_14x16_avx512"),
+             WIDE_TILING("conv_f64acc_8x16_avx512")},
+    .depthwise = {{"depthwise_f64acc_3x3_s1_avx512", 3, 16, depthwise_3_1},
+                  {"depthwise_f64acc_3x3_s2_avx512", 3, 32, depthwise_3_2},
+                  {"depthwise_f64acc_5x5_s1_avx512", 5, 16, depthwise_5_1},
+                  {"depthwise_f64acc_5x5_s2_avx512", 5, 32, depthwise_5_2},
+                  {"depthwise_f64acc_avx512", 0, 0, depthwise_any}},
     .add = add,
     .affine = affine,
     .sum = sum,

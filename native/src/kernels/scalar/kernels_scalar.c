@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Portable C, the oracle of the vector levels: one pixel at a time, one sum a channel, no intrinsics. */
+ * Portable C, the oracle of the vector levels: one pixel at a time, every sum in fp64, no intrinsics. */
 #include "kernels/kernels.h"
 
 static float clamp(float value, float low, float high) {
@@ -8,31 +8,28 @@ static float clamp(float value, float low, float high) {
     return value < high ? value : high;
 }
 
-static void conv_pixel(const struct pm_conv_tile *t, ptrdiff_t pixel) {
-    float sum[PM_BLOCK] = {0};
+static void conv_1(const struct pm_conv_tile *t) {
+    double sum[PM_BLOCK] = {0};
     const float *w = t->weights;
-    for (ptrdiff_t s = 0; s < t->segment_count; s++) {
-        const float *a = t->input + pixel * t->input_pixel + t->segments[s].offset;
+    for (ptrdiff_t s = 0; s < t->segment_count; s++)
         for (ptrdiff_t k = 0; k < t->segments[s].length; k++, w += PM_BLOCK)
-            for (int c = 0; c < PM_BLOCK; c++) sum[c] += a[k] * w[c];
-    }
+            for (int c = 0; c < PM_BLOCK; c++) sum[c] += (double)t->input[t->segments[s].offset + k] * w[c];
     for (int c = 0; c < PM_BLOCK; c++) {
-        ptrdiff_t slot = pixel * PM_BLOCK + c;
-        float value = sum[c] + t->bias[c];
-        t->output[slot] = clamp(t->residual ? value + t->residual[slot] : value, t->low, t->high);
+        double value = sum[c] * t->scale[c] + t->shift[c];
+        t->output[c] = clamp((float)(t->residual ? value + t->residual[c] : value), t->low, t->high);
     }
 }
-
-static void conv_1(const struct pm_conv_tile *t) { conv_pixel(t, 0); }
 
 static void depthwise_any(const struct pm_depthwise_row *r) {
     for (ptrdiff_t pixel = 0; pixel < r->pixels; pixel++) {
         const float *origin = r->input + pixel * r->input_pixel, *w = r->weights;
-        float sum[PM_BLOCK] = {0};
+        double sum[PM_BLOCK] = {0};
         for (int y = 0; y < r->kernel_height; y++)
             for (int x = 0; x < r->kernel_width; x++, w += PM_BLOCK)
-                for (int c = 0; c < PM_BLOCK; c++) sum[c] += origin[y * r->input_row + x * r->input_tap + c] * w[c];
-        for (int c = 0; c < PM_BLOCK; c++) r->output[pixel * PM_BLOCK + c] = clamp(sum[c] + r->bias[c], r->low, r->high);
+                for (int c = 0; c < PM_BLOCK; c++)
+                    sum[c] += (double)origin[y * r->input_row + x * r->input_tap + c] * w[c];
+        for (int c = 0; c < PM_BLOCK; c++)
+            r->output[pixel * PM_BLOCK + c] = clamp((float)(sum[c] * r->scale[c] + r->shift[c]), r->low, r->high);
     }
 }
 
@@ -70,8 +67,8 @@ static double peak(uint64_t rounds) {
 const struct pm_kernels pm_kernels_scalar = {
     .level = PM_CPU_SCALAR,
     .name = "scalar",
-    .conv = {{"conv_f32_1x16_scalar", 1, 1, 0, {conv_1}}},
-    .depthwise = {{"depthwise_f32_scalar", 0, 0, depthwise_any}},
+    .conv = {{"conv_f64acc_1x16_scalar", 0, 1, 1, 0, {conv_1}}, {"conv_f64acc_1x16_scalar", 1, 1, 1, 0, {conv_1}}},
+    .depthwise = {{"depthwise_f64acc_scalar", 0, 0, depthwise_any}},
     .add = add,
     .affine = affine,
     .sum = sum,
