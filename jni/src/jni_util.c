@@ -37,8 +37,7 @@ static int cache_exceptions(JNIEnv *env) {
     for (int i = 0; i < EXCEPTIONS; i++) {
         exceptions[i].class = to_global(env, (*env)->FindClass(env, exceptions[i].name));
         if (!exceptions[i].class) return 0;
-        exceptions[i].constructor =
-            (*env)->GetMethodID(env, exceptions[i].class, "<init>", "(Ljava/lang/String;)V");
+        exceptions[i].constructor = (*env)->GetMethodID(env, exceptions[i].class, "<init>", "(Ljava/lang/String;)V");
         if (!exceptions[i].constructor) return 0;
     }
     return 1;

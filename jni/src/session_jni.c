@@ -59,15 +59,16 @@ JNIEXPORT jlong JNICALL Java_pomona_Session_open(JNIEnv *env, jclass class, jlon
         .size = sizeof options,
         .pooling = (pomona_pooling)fields[pomona_SessionOptions_FIELD_POOLING],
         .batch = (uint32_t)fields[pomona_SessionOptions_FIELD_BATCH],
-        .image = {
-            .size = sizeof options.image,
-            .resample = (pomona_resample)fields[pomona_SessionOptions_FIELD_RESAMPLE],
-            .fit = (pomona_fit)fields[pomona_SessionOptions_FIELD_FIT],
-            .corrupt_data = (pomona_corrupt_data)fields[pomona_SessionOptions_FIELD_CORRUPT_DATA],
-            .max_scans = (uint32_t)fields[pomona_SessionOptions_FIELD_MAX_SCANS],
-            .max_pixels = (uint64_t)fields[pomona_SessionOptions_FIELD_MAX_PIXELS],
-            .max_bytes = (uint64_t)fields[pomona_SessionOptions_FIELD_MAX_BYTES],
-        },
+        .image =
+            {
+                .size = sizeof options.image,
+                .resample = (pomona_resample)fields[pomona_SessionOptions_FIELD_RESAMPLE],
+                .fit = (pomona_fit)fields[pomona_SessionOptions_FIELD_FIT],
+                .corrupt_data = (pomona_corrupt_data)fields[pomona_SessionOptions_FIELD_CORRUPT_DATA],
+                .max_scans = (uint32_t)fields[pomona_SessionOptions_FIELD_MAX_SCANS],
+                .max_pixels = (uint64_t)fields[pomona_SessionOptions_FIELD_MAX_PIXELS],
+                .max_bytes = (uint64_t)fields[pomona_SessionOptions_FIELD_MAX_BYTES],
+            },
     };
     pomona_session *session = NULL;
     pomona_error error = {0};
@@ -156,8 +157,8 @@ static jsize next_part(JNIEnv *env, const struct call *call, jsize begin) {
     int done = (part.images = pj_allocate(env, (uint64_t)images * sizeof *part.images)) != NULL &&
                (part.reasons = pj_allocate(env, (uint64_t)images * sizeof *part.reasons)) != NULL &&
                (part.rows = pj_allocate(env, (uint64_t)images * call->row_length * sizeof *part.rows)) != NULL &&
-               (part.bytes = pj_allocate(env, bytes)) != NULL &&
-               copy_part(env, call, begin, images, &part, bytes) && run_part(env, call, begin, images, &part);
+               (part.bytes = pj_allocate(env, bytes)) != NULL && copy_part(env, call, begin, images, &part, bytes) &&
+               run_part(env, call, begin, images, &part);
     free(part.bytes);
     free(part.rows);
     free(part.reasons);
@@ -188,8 +189,14 @@ JNIEXPORT void JNICALL Java_pomona_Session_run(JNIEnv *env, jclass class, jlong 
     if (!session) return;
     size_t row_length = pomona_session_output_length(session);
     struct call call = {
-        .session = session, .images = images, .count = count, .max_bytes = in_bytes(max_bytes),
-        .row_length = row_length, .part_limit = part_limit(row_length), .output = output, .reasons = reasons,
+        .session = session,
+        .images = images,
+        .count = count,
+        .max_bytes = in_bytes(max_bytes),
+        .row_length = row_length,
+        .part_limit = part_limit(row_length),
+        .output = output,
+        .reasons = reasons,
     };
     if (!images || !output || !reasons) {
         pj_throw(env, POMONA_INVALID_ARGUMENT, "an array of the call is null");

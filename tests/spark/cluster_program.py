@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run in a process of its own: featurizes the same images in many jobs on a local-cluster, and prints as JSON what the
-executors hold after each job, and what the driver holds: cluster_program.py MASTER JAR MODEL FOLDER JOBS [CONF=VALUE ...]
+executors hold after each job, and what the driver holds.
+
+cluster_program.py MASTER JAR MODEL FOLDER JOBS [CONF=VALUE ...]
 
 Three warm-up jobs come first, of many small tasks: by then the JVM has compiled what Spark runs for each task."""
 

@@ -92,8 +92,9 @@ def test_functions_come_with_the_jar_alone(images, tmp_path):
 def test_functions_come_with_the_setting_in_pyspark(images):
     program = f"""
 from pyspark.sql import SparkSession
-builder = SparkSession.builder.master("local[1]").config("spark.jars", "{jar_path()}")
-spark = builder.config("spark.ui.enabled", "false").config("spark.sql.extensions", "pomona.spark.ImageFeaturesExtension").getOrCreate()
+builder = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
+builder = builder.config("spark.sql.extensions", "pomona.spark.ImageFeaturesExtension")
+spark = builder.config("spark.jars", "{jar_path()}").getOrCreate()
 images = spark.read.format("binaryFile").load("{images[0]}")
 print("LENGTH=%d" % images.selectExpr("size(image_features(content, '{TINY}'))").first()[0])
 """

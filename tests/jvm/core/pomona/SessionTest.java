@@ -67,6 +67,8 @@ class SessionTest {
             limited.run(new byte[][] {large, good}, 2, new float[2 * limited.outputLength()], reasons);
             assertEquals("TOO_LARGE", Reason.of(reasons[0]).name());
             assertEquals("OK", Reason.of(reasons[1]).name());
+            limited.run(new byte[][] {large}, 1, new float[limited.outputLength()], reasons);
+            assertEquals("TOO_LARGE", Reason.of(reasons[0]).name());
         }
     }
 
