@@ -191,7 +191,8 @@ def test_no_good_images(jar, tmp_path):
     done = pipeline(jar, tmp_path / "images", tmp_path / "out")
     assert done.returncode == 3
     assert "none of the 2 images gave features (1 EMPTY, 1 NOT_JPEG)" in done.stdout
-    assert len(read(tmp_path / "out/features")) == 2
+    rows = {row["path"]: row["error"].split(":")[0] for row in read(tmp_path / "out/features")}
+    assert rows == {f"file:{tmp_path}/images/a.jpg": "EMPTY", f"file:{tmp_path}/images/b.jpg": "NOT_JPEG"}
 
 
 def test_one_good_image_is_too_few(jar, pictures, tmp_path):
@@ -216,8 +217,10 @@ def test_odd_names_and_a_glob(jar, pictures, tmp_path):
     label = "a & <b> #é%20"
     for folder in (label, "other"):
         shutil.copytree(pictures.folder / "light", tmp_path / "images" / folder)
+    (tmp_path / "images" / label / "no bytes+100%25.jpg").touch()
     done = pipeline(jar, tmp_path / "images" / "a*", tmp_path / "out")
     assert done.returncode == 0, done.stdout + done.stderr
+    assert (summary(done)["images"], summary(done)["errors"]) == ("6", "1")
     assert {row["label"] for row in read(tmp_path / "out/pca")} == {label}
     page = (tmp_path / "out/report.html").read_text()
     assert "a &amp; &lt;b&gt; #é%20" in page and "<b>" not in page.split("<h2>First")[1]
@@ -238,7 +241,9 @@ def test_failfast_names_the_file(jar, pictures, tmp_path):
 
 
 def test_dropped_rows_are_counted(jar, pictures, tmp_path):
-    done = pipeline(jar, pictures.folder, tmp_path / "out", "--mode", "dropmalformed")
+    images = shutil.copytree(pictures.folder, tmp_path / "images")
+    (images / "dark/empty.jpg").touch()
+    done = pipeline(jar, images, tmp_path / "out", "--mode", "dropmalformed")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert (summary(done)["images"], summary(done)["errors"]) == ("11", "1")
+    assert (summary(done)["images"], summary(done)["errors"]) == ("12", "2")
     assert len(read(tmp_path / "out/features")) == 10

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images to feature vectors: binaryFile -> path, label, features, error -> parquet."""
 
+import re
+from urllib.parse import unquote
+
 from pyspark.sql import functions as F
 
 from pomona.pipeline.command import JobError
@@ -37,10 +40,33 @@ def make_featurizer(settings, **overrides):
     return ImageFeaturizer(**chosen)
 
 
-def write_features(images, settings, uri):
-    """Runs the featurizer over the images and writes path, label, features (array<float>) and error."""
+def write_features(images, settings, uri, count):
+    """Writes path, label, features (array<float>) and error of every image; `count` files were found.
+
+    Spark's file sources skip empty files without a word; their rows follow in a write of their own.
+    """
     featurizer = make_featurizer(settings, outputType="array", dropInput=True)
-    featurizer.transform(images).select("path", "label", "features", "error").write.parquet(uri)
+    _write(featurizer, images, uri)
+    written = images.sparkSession.read.parquet(uri)
+    if settings.get("mode") != "DROPMALFORMED" and written.count() < count:
+        _write(featurizer, _empty_images(images, written), uri)
+
+
+def _write(featurizer, images, uri):
+    featurizer.transform(images).select("path", "label", "features", "error").write.mode("append").parquet(uri)
+
+
+def _spelled(path):
+    """A path with one spelling of an empty authority: file:/a for file:///a."""
+    return re.sub(r"^(\w+):///", r"\1:/", path)
+
+
+def _empty_images(images, written):
+    """Rows of read_images for the files that the listing has and the rows have not."""
+    known = {_spelled(row["path"]) for row in written.select("path").collect()}
+    listed = (_spelled(unquote(uri)) for uri in images.inputFiles())  # URIs, while the rows have paths
+    rows = [(path, path.split("/")[-2], bytearray()) for path in listed if path not in known]
+    return images.sparkSession.createDataFrame(rows, "path string, label string, content binary")
 
 
 def count_outcomes(features, images):

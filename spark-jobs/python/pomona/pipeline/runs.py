@@ -32,7 +32,7 @@ def featurize(spark, arguments):
         entry.update(count=features.count_images(images, arguments.images), what="images")
     count = entry["count"]
     with step(facts, "features") as entry:
-        features.write_features(images, settings, f"{arguments.out}/features")
+        features.write_features(images, settings, f"{arguments.out}/features", count)
         entry.update(count=count, what="images")
     facts.update(features.count_outcomes(spark.read.parquet(f"{arguments.out}/features"), count))
     facts["images_per_second"] = round(count / max(entry["seconds"], 1e-3), 1)
