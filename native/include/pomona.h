@@ -93,9 +93,9 @@ typedef enum pomona_corrupt_data {
 } pomona_corrupt_data;
 
 /* Limits are checked on the header, before memory is taken. UINT64_MAX / UINT32_MAX spell out "unlimited". */
-#define POMONA_DEFAULT_MAX_PIXELS 89478485u         /* Pillow's decompression-bomb limit */
+#define POMONA_DEFAULT_MAX_PIXELS 89478485u          /* Pillow's decompression-bomb limit */
 #define POMONA_DEFAULT_MAX_BYTES (64u * 1024 * 1024) /* encoded bytes of one image */
-#define POMONA_DEFAULT_MAX_SCANS 100u               /* libjpeg-turbo's own fuzzing limit for progressive files */
+#define POMONA_DEFAULT_MAX_SCANS 100u                /* libjpeg-turbo's own fuzzing limit for progressive files */
 
 typedef struct pomona_image_options {
     size_t size; /* sizeof(pomona_image_options) */
@@ -122,8 +122,7 @@ POMONA_API pomona_status pomona_image_probe(pomona_bytes image, const pomona_ima
  * Pillow's Image.open(...).convert("RGB").resize((width, height), filter) gives. `rgb` is untouched unless the reason
  * is OK. Any thread. Sides of 1 to 65535. */
 POMONA_API pomona_status pomona_image_decode(pomona_bytes image, const pomona_image_options *options, uint32_t width,
-                                             uint32_t height, uint8_t *rgb, pomona_reason *reason,
-                                             pomona_error *error);
+                                             uint32_t height, uint8_t *rgb, pomona_reason *reason, pomona_error *error);
 
 /* ---- models ---------------------------------------------------------------------------------------------------- */
 
@@ -204,7 +203,7 @@ typedef enum pomona_pooling {
 typedef struct pomona_session_options {
     size_t size; /* sizeof(pomona_session_options) */
     pomona_pooling pooling;
-    uint32_t batch; /* images that go through a layer together, 1 to POMONA_MAX_BATCH; default 4. Never changes results */
+    uint32_t batch; /* images that go through a layer together, 1 to POMONA_MAX_BATCH, default 4; same results */
     pomona_image_options image;
 } pomona_session_options;
 

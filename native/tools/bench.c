@@ -9,7 +9,8 @@
 static const char help[] =
     "usage: pomona bench --model FILE [--batch N] [--threads N] [--precision P] [--seconds S] [--json]\n\n"
     "Images a second of the network alone (no decoding): median and best call, the CPU level, and the share of the\n"
-    "multiply-add peak that the same thread measured just before. Pin it for comparisons: taskset -c 0 pomona bench ...\n";
+    "multiply-add peak that the same thread measured just before. Pin it for comparisons: taskset -c 0 pomona bench "
+    "...\n";
 
 static const char *const accepted[] = {"model", "batch", "threads", "precision", "seconds", "json", NULL};
 

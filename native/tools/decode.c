@@ -13,8 +13,8 @@ static const char help[] =
     "  --corrupt-data  reject (default) or accept damaged data\n"
     "  --max-pixels, --max-bytes, --max-scans   limits, checked on the header\n";
 
-static const char *const accepted[] = {"size",       "resample",  "fit",       "corrupt-data",
-                                       "max-pixels", "max-bytes", "max-scans", "out", NULL};
+static const char *const accepted[] = {"size",      "resample", "fit", "corrupt-data", "max-pixels", "max-bytes",
+                                       "max-scans", "out",      NULL};
 
 static int report(const char *path, pomona_reason reason) {
     return tool_fail(EXIT_FAILED, "%s: %s: %s", path, pomona_reason_name(reason), pomona_reason_text(reason));

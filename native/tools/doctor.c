@@ -7,11 +7,12 @@
 
 #include "tool.h"
 
-static const char help[] = "usage: pomona doctor\n\nPrints versions, CPU features, the kernels in use and the limits.\n";
+static const char help[] =
+    "usage: pomona doctor\n\nPrints versions, CPU features, the kernels in use and the limits.\n";
 
 /* The flags that decide about kernels, as the kernel lists them. */
 static void print_cpu(void) {
-    static const char *const wanted[] = {"avx2", "fma", "avx512f", "avx512bw", "avx512dq", "avx512vl",
+    static const char *const wanted[] = {"avx2",        "fma",         "avx512f",  "avx512bw", "avx512dq", "avx512vl",
                                          "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16", "asimd"};
     char line[8192];
     FILE *file = fopen("/proc/cpuinfo", "r");

@@ -13,7 +13,8 @@
 
 static const char help[] =
     "usage: pomona features --model FILE [OPTIONS] IMAGE|DIR ...\n\n"
-    "One vector an image, in the order given (a DIR: its .jpg and .jpeg files, sorted, recursive). A bad image gives a\n"
+    "One vector an image, in the order given (a DIR: its .jpg and .jpeg files, sorted, recursive). A bad image gives "
+    "a\n"
     "row of NaN and its reason on stderr.\n\n"
     "  --out FILE      .npy (float32 [images, length]) or .csv (path, numbers); default: CSV on stdout\n"
     "  --pooling       avg (default), max or none (height x width x channels)\n"
@@ -27,9 +28,9 @@ static const char help[] =
     "  --corrupt-data  reject (default) or accept damaged data\n"
     "  --max-pixels, --max-bytes, --max-scans   limits, checked on the header\n";
 
-static const char *const accepted[] = {"model",   "pooling", "resample", "fit",          "precision",
-                                       "batch",   "threads", "top",      "mode",         "corrupt-data",
-                                       "max-pixels", "max-bytes", "max-scans", "out", NULL};
+static const char *const accepted[] = {"model",      "pooling",   "resample",  "fit",  "precision",
+                                       "batch",      "threads",   "top",       "mode", "corrupt-data",
+                                       "max-pixels", "max-bytes", "max-scans", "out",  NULL};
 
 /* Images that a thread takes at once. */
 #define SHARE 8
@@ -71,7 +72,8 @@ static int run_share(struct worker *worker, size_t first, size_t count) {
 static void *run_worker(void *argument) {
     struct worker *worker = argument;
     struct round *round = worker->round;
-    for (size_t first; (first = atomic_fetch_add(&round->next, SHARE)) < round->count && !atomic_load(&round->failed);) {
+    for (size_t first;
+         (first = atomic_fetch_add(&round->next, SHARE)) < round->count && !atomic_load(&round->failed);) {
         size_t count = round->count - first < SHARE ? round->count - first : SHARE;
         if (run_share(worker, first, count)) atomic_store(&round->failed, 1);
     }

@@ -40,7 +40,8 @@ void *pm_allocate(size_t size) {
     char *base = malloc(size + alignment + PM_ALIGNMENT);
     if (!base) return NULL;
     char *block = (char *)(((uintptr_t)base + PM_ALIGNMENT + alignment - 1) & ~(uintptr_t)(alignment - 1));
-    if (alignment == PM_HUGE_PAGE) madvise(block, size & ~(PM_HUGE_PAGE - 1), MADV_HUGEPAGE); /* advice: may be refused */
+    if (alignment == PM_HUGE_PAGE)
+        madvise(block, size & ~(PM_HUGE_PAGE - 1), MADV_HUGEPAGE); /* advice: may be refused */
     struct header *header = (struct header *)(block - PM_ALIGNMENT);
     header->size = size;
     header->base = base;

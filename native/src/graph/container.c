@@ -45,13 +45,12 @@ static pomona_status read_tensor(const cJSON *entry, const uint8_t *base, uint64
                      tensor->name, type);
     POMONA_TRY(read_shape(entry, tensor, error));
     POMONA_TRY(pm_json_array(entry, "data_offsets", tensor->name, &offsets, error));
-    POMONA_RETURN_IF(cJSON_GetArraySize(offsets) != 2 ||
-                         !pm_json_as_uint(cJSON_GetArrayItem(offsets, 0), &extent->begin) ||
-                         !pm_json_as_uint(cJSON_GetArrayItem(offsets, 1), &extent->end) ||
-                         extent->begin > extent->end || extent->end > length ||
-                         !pm_multiply(tensor->count, sizeof(float), &bytes) || bytes != extent->end - extent->begin,
-                     error, POMONA_BAD_MODEL, "tensor %s: `data_offsets` do not fit its shape and the file",
-                     tensor->name);
+    POMONA_RETURN_IF(
+        cJSON_GetArraySize(offsets) != 2 || !pm_json_as_uint(cJSON_GetArrayItem(offsets, 0), &extent->begin) ||
+            !pm_json_as_uint(cJSON_GetArrayItem(offsets, 1), &extent->end) || extent->begin > extent->end ||
+            extent->end > length || !pm_multiply(tensor->count, sizeof(float), &bytes) ||
+            bytes != extent->end - extent->begin,
+        error, POMONA_BAD_MODEL, "tensor %s: `data_offsets` do not fit its shape and the file", tensor->name);
     const uint8_t *data = base + extent->begin;
     POMONA_RETURN_IF((uintptr_t)data % _Alignof(float) != 0, error, POMONA_BAD_MODEL,
                      "tensor %s: not aligned to 4 bytes (pad the header with spaces)", tensor->name);
@@ -105,8 +104,8 @@ static pomona_status check_numbers(const struct pm_tensor *tensor, pomona_error 
     for (uint64_t i = 0; i < tensor->count; i++) {
         uint32_t bits;
         memcpy(&bits, &tensor->data[i], sizeof bits);
-        POMONA_RETURN_IF((bits & exponent) == exponent, error, POMONA_BAD_MODEL,
-                         "tensor %s: number %llu is not finite", tensor->name, (unsigned long long)i);
+        POMONA_RETURN_IF((bits & exponent) == exponent, error, POMONA_BAD_MODEL, "tensor %s: number %llu is not finite",
+                         tensor->name, (unsigned long long)i);
     }
     return POMONA_OK;
 }

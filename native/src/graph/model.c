@@ -21,7 +21,8 @@ static pomona_status check_options(const pomona_model_options *options, pomona_e
     POMONA_RETURN_IF(precision > POMONA_PRECISION_AUTO, error, POMONA_INVALID_ARGUMENT, "precision %d is unknown",
                      (int)precision);
     POMONA_RETURN_IF(precision == POMONA_PRECISION_BF16 || precision == POMONA_PRECISION_FP32_SPLIT, error,
-                     POMONA_UNSUPPORTED, "precision %s needs AMX kernels, which this build does not have; use fp32 or auto",
+                     POMONA_UNSUPPORTED,
+                     "precision %s needs AMX kernels, which this build does not have; use fp32 or auto",
                      precision == POMONA_PRECISION_BF16 ? "bf16" : "fp32-split");
     return POMONA_OK;
 }
@@ -197,7 +198,7 @@ pomona_status pomona_model_get_layer(const pomona_model *model, uint32_t index, 
     for (uint32_t i = 0; i < model->graph.node_count; i++) {
         const struct pm_node *node = &model->graph.nodes[i];
         if (node->folded || index-- > 0) continue;
-        *info = (pomona_layer_info){sizeof *info,        node->name,         node->layer->name,    node->kernel,
+        *info = (pomona_layer_info){sizeof *info,       node->name,        node->layer->name,    node->kernel,
                                     node->shape.height, node->shape.width, node->shape.channels, node->macs};
         return POMONA_OK;
     }

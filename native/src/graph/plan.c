@@ -85,7 +85,8 @@ static uint64_t find_offset(const struct life *lives, uint32_t placed, const str
         for (uint32_t i = 0; i < placed; i++) {
             const struct life *other = &lives[i];
             int together = other->first <= life->last && life->first <= other->last;
-            int overlap = other->map->offset < offset + life->map->size && offset < other->map->offset + other->map->size;
+            int overlap =
+                other->map->offset < offset + life->map->size && offset < other->map->offset + other->map->size;
             if (together && overlap) offset = other->map->offset + other->map->size, moved = 1;
         }
     }

@@ -145,8 +145,8 @@ static pomona_status read_nodes(struct pm_graph *graph, const struct pm_containe
     const char *features;
     POMONA_TRY(pm_json_array(container->graph, "nodes", "graph", &nodes, error));
     int count = cJSON_GetArraySize(nodes);
-    POMONA_RETURN_IF(count < 1 || count > MAX_NODES, error, POMONA_BAD_MODEL, "graph: %d nodes; 1 to %d are read", count,
-                     MAX_NODES);
+    POMONA_RETURN_IF(count < 1 || count > MAX_NODES, error, POMONA_BAD_MODEL, "graph: %d nodes; 1 to %d are read",
+                     count, MAX_NODES);
     graph->nodes = pm_allocate_zeroed((size_t)count, sizeof *graph->nodes);
     POMONA_RETURN_IF(!graph->nodes, error, POMONA_OUT_OF_MEMORY, "graph: no memory for %d nodes", count);
     cJSON_ArrayForEach(item, nodes) POMONA_TRY(read_node(graph, container, input_name, item, error));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Convolution tile: `pixels` x `vectors` partial sums stay in registers over PM_PARTIAL_SEGMENTS segments, then join
- * their totals in memory. Registers: the sums + `vectors` of weights; the input is broadcast from memory, one cache line
- * a pixel and block. The shift comes last: a large one at the start would cost every partial sum its low bits.
+ * their totals in memory. Registers: the sums + `vectors` of weights; the input is broadcast from memory, one cache
+ * line a pixel and block. The shift comes last: a large one at the start would cost every partial sum its low bits.
  *
  * Contract: 1 <= pixels <= PM_CONV_PIXELS_MAX, vectors a multiple of PM_VB; these and a non-zero distance are constants
  * after inlining. */
@@ -12,14 +12,12 @@
 
 typedef vf conv_sums[PM_CONV_PIXELS_MAX][CONV_VECTORS_MAX];
 
-#define EACH_SUM                                                                                                       \
-    UNROLL for (int i = 0; i < pixels; i++)                                                                            \
-    UNROLL for (int j = 0; j < vectors; j++)
+#define EACH_SUM UNROLL for (int i = 0; i < pixels; i++) UNROLL for (int j = 0; j < vectors; j++)
 
 #define STEP(k)                                                                                                        \
     do {                                                                                                               \
         vf weight[CONV_VECTORS_MAX];                                                                                   \
-        UNROLL for (int j = 0; j < vectors; j++) weight[j] = VLOAD(w + (k) * vectors * PM_VL + j * PM_VL);              \
+        UNROLL for (int j = 0; j < vectors; j++) weight[j] = VLOAD(w + (k)*vectors * PM_VL + j * PM_VL);               \
         UNROLL for (int i = 0; i < pixels; i++) {                                                                      \
             vf x = VSET(a[i * distance + (k)]);                                                                        \
             UNROLL for (int j = 0; j < vectors; j++) sum[i][j] += x * weight[j];                                       \
@@ -72,8 +70,7 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
 ALWAYS_INLINE void conv_tile_wide(const struct pm_conv_tile *t, const int pixels) {
     const float *w = t->weights;
     vd sum[PM_CONV_PIXELS_MAX][PM_DB];
-    UNROLL for (int i = 0; i < pixels; i++)
-        UNROLL for (int j = 0; j < PM_DB; j++) sum[i][j] = (vd){0};
+    UNROLL for (int i = 0; i < pixels; i++) UNROLL for (int j = 0; j < PM_DB; j++) sum[i][j] = (vd){0};
     for (ptrdiff_t s = 0; s < t->segment_count; s++) {
         const float *a = t->input + t->segments[s].offset;
         PM_PRAGMA(GCC unroll 1) for (ptrdiff_t k = 0; k < t->segments[s].length; k++, w += PM_BLOCK) {
@@ -86,13 +83,12 @@ ALWAYS_INLINE void conv_tile_wide(const struct pm_conv_tile *t, const int pixels
         }
     }
     const vd low = DSET(t->low), high = DSET(t->high);
-    UNROLL for (int i = 0; i < pixels; i++)
-        UNROLL for (int j = 0; j < PM_DB; j++) {
-            ptrdiff_t lane = j * PM_DL, slot = i * PM_BLOCK + lane;
-            vd value = sum[i][j] * DLOAD(t->scale + lane) + DLOAD(t->shift + lane);
-            if (t->residual) value += DLOAD(t->residual + slot);
-            DSTORE(t->output + slot, DCLAMP(value, low, high));
-        }
+    UNROLL for (int i = 0; i < pixels; i++) UNROLL for (int j = 0; j < PM_DB; j++) {
+        ptrdiff_t lane = j * PM_DL, slot = i * PM_BLOCK + lane;
+        vd value = sum[i][j] * DLOAD(t->scale + lane) + DLOAD(t->shift + lane);
+        if (t->residual) value += DLOAD(t->residual + slot);
+        DSTORE(t->output + slot, DCLAMP(value, low, high));
+    }
 }
 
 /* One function for each number of pixels; `distance` 0 takes any. */
@@ -101,5 +97,15 @@ ALWAYS_INLINE void conv_tile_wide(const struct pm_conv_tile *t, const int pixels
         conv_tile(t, pixels, blocks *PM_VB, distance);                                                                 \
     }
 
-#define CONV_WIDE_KERNEL(pixels)                                                                                       \
+#define CONV_WIDE_KERNEL(pixels, ...)                                                                                  \
     static void conv_wide_##pixels(const struct pm_conv_tile *t) { conv_tile_wide(t, pixels); }
+
+/* X for each number of pixels up to a tiling's. */
+#define UP_TO_3(X, ...) X(1, __VA_ARGS__) X(2, __VA_ARGS__) X(3, __VA_ARGS__)
+#define UP_TO_6(X, ...) UP_TO_3(X, __VA_ARGS__) X(4, __VA_ARGS__) X(5, __VA_ARGS__) X(6, __VA_ARGS__)
+#define UP_TO_8(X, ...) UP_TO_6(X, __VA_ARGS__) X(7, __VA_ARGS__) X(8, __VA_ARGS__)
+#define UP_TO_11(X, ...) UP_TO_8(X, __VA_ARGS__) X(9, __VA_ARGS__) X(10, __VA_ARGS__) X(11, __VA_ARGS__)
+#define UP_TO_14(X, ...) UP_TO_11(X, __VA_ARGS__) X(12, __VA_ARGS__) X(13, __VA_ARGS__) X(14, __VA_ARGS__)
+
+#define CONV_ENTRY(pixels, blocks, distance) conv_##pixels##x##blocks##_##distance,
+#define CONV_WIDE_ENTRY(pixels, ...) conv_wide_##pixels,

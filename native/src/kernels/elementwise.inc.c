@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Loops over whole blocks, left to the compiler's vectoriser at the level of the including file. The includer sets PM_VL. */
+ * Loops over whole blocks, left to the compiler's vectoriser at the level of the including file. The includer sets
+ * PM_VL. */
 #include "kernels/simd.h"
 
 static void add(float *out, const float *a, const float *b, ptrdiff_t count, float low, float high) {
     const vf lowest = VSET(low), highest = VSET(high);
-    for (ptrdiff_t i = 0; i < count; i += PM_VL)
-        VSTORE(out + i, VCLAMP(VLOAD(a + i) + VLOAD(b + i), lowest, highest));
+    for (ptrdiff_t i = 0; i < count; i += PM_VL) VSTORE(out + i, VCLAMP(VLOAD(a + i) + VLOAD(b + i), lowest, highest));
 }
 
 static void affine(float *out, const float *in, const float *scale, const float *shift, ptrdiff_t pixels, float low,

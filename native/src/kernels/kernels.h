@@ -27,10 +27,10 @@ struct pm_segment {
  * and shift: multiplied into the weights it would round each of them once more, which alone costs 2e-5 of the features'
  * rms on MobileNetV2. */
 struct pm_conv_tile {
-    const float *input;   /* origin of the first output pixel's window */
-    const float *weights; /* [sum of segment lengths][blocks x 16] */
+    const float *input;         /* origin of the first output pixel's window */
+    const float *weights;       /* [sum of segment lengths][blocks x 16] */
     const float *scale, *shift; /* [blocks x 16] each */
-    const float *residual; /* NULL, or addressed as `output` is, by its own block stride */
+    const float *residual;      /* NULL, or addressed as `output` is, by its own block stride */
     float *output;
     const struct pm_segment *segments;
     ptrdiff_t segment_count;
@@ -60,14 +60,14 @@ struct pm_conv_tiling {
 /* `pixels` outputs in a row of one 16-channel block of a depthwise convolution, summed in fp64: its few taps often
  * cancel, and batch norm then enlarges what rounding left. */
 struct pm_depthwise_row {
-    const float *input;   /* origin of the first output pixel's window */
-    const float *weights; /* [kernel height][kernel width][16] */
+    const float *input;         /* origin of the first output pixel's window */
+    const float *weights;       /* [kernel height][kernel width][16] */
     const float *scale, *shift; /* [16] each, applied to the sum as in pm_conv_tile */
     float *output;
     ptrdiff_t pixels;
-    ptrdiff_t input_row;            /* floats between rows of the window, dilation included */
-    ptrdiff_t input_tap;            /* floats between columns of the window, dilation included */
-    ptrdiff_t input_pixel;          /* floats between the windows of two neighbouring outputs */
+    ptrdiff_t input_row;   /* floats between rows of the window, dilation included */
+    ptrdiff_t input_tap;   /* floats between columns of the window, dilation included */
+    ptrdiff_t input_pixel; /* floats between the windows of two neighbouring outputs */
     int kernel_height, kernel_width;
     float low, high;
 };

@@ -11,8 +11,8 @@ static pomona_status read(struct pm_node *node, const cJSON *attributes, pomona_
     const char *kind;
     POMONA_TRY(pm_json_string(attributes, "kind", node->name, &kind, error));
     int relu = !strcmp(kind, "relu"), relu6 = !strcmp(kind, "relu6");
-    POMONA_RETURN_IF(!relu && !relu6, error, POMONA_UNSUPPORTED,
-                     "layer %s: activation `%.32s`; supported: relu, relu6", node->name, kind);
+    POMONA_RETURN_IF(!relu && !relu6, error, POMONA_UNSUPPORTED, "layer %s: activation `%.32s`; supported: relu, relu6",
+                     node->name, kind);
     pm_epilogue_clamp(node, 0, relu6 ? 6 : INFINITY);
     return POMONA_OK;
 }

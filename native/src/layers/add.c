@@ -18,8 +18,8 @@ static pomona_status infer(struct pm_node *node, const struct pm_shape *inputs, 
 static int fold(struct pm_node *node, struct pm_node *before) {
     struct pm_epilogue *epilogue = &before->epilogue;
     int other = node->inputs[node->inputs[0] == before->value];
-    if (other == 0 || !(before->layer->takes & PM_TAKES_RESIDUAL) || epilogue->residual >= 0 || epilogue->low > -INFINITY ||
-        epilogue->high < INFINITY)
+    if (other == 0 || !(before->layer->takes & PM_TAKES_RESIDUAL) || epilogue->residual >= 0 ||
+        epilogue->low > -INFINITY || epilogue->high < INFINITY)
         return 0;
     epilogue->residual = other;
     return 1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, folded into the convolution before it where there is one. */
+ * y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, folded into the convolution before it where there is one.
+ */
 #include <math.h>
 
 #include "core/json.h"
@@ -26,16 +27,16 @@ static pomona_status read(struct pm_node *node, const cJSON *attributes, pomona_
 static pomona_status infer(struct pm_node *node, const struct pm_shape *inputs, pomona_error *error) {
     node->shape = *inputs;
     for (int i = 0; i < PM_MAX_ROLES && node->layer->roles[i]; i++)
-        POMONA_TRY(pm_check_vector(node, node->layer->roles[i] + (node->layer->roles[i][0] == '?'), inputs->channels,
-                                   error));
+        POMONA_TRY(
+            pm_check_vector(node, node->layer->roles[i] + (node->layer->roles[i][0] == '?'), inputs->channels, error));
     return POMONA_OK;
 }
 
 static void coefficients(const struct pm_node *node, uint32_t channel, double *scale, double *shift) {
     const struct batch_norm *norm = node->state;
     const struct pm_tensor *gamma = pm_weight(node, "gamma"), *beta = pm_weight(node, "beta");
-    *scale = (gamma ? gamma->data[channel] : 1.0) /
-             sqrt((double)pm_weight(node, "variance")->data[channel] + norm->epsilon);
+    *scale =
+        (gamma ? gamma->data[channel] : 1.0) / sqrt((double)pm_weight(node, "variance")->data[channel] + norm->epsilon);
     *shift = (beta ? beta->data[channel] : 0.0) - pm_weight(node, "mean")->data[channel] * *scale;
 }
 

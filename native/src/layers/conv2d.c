@@ -179,8 +179,7 @@ static void pack_segment(void *context, ptrdiff_t offset, uint32_t ky, uint32_t 
     uint64_t width = kernel->dims[1], in = kernel->dims[2], out = kernel->dims[3];
     const float *from = kernel->data + ((ky * width + kx) * in + channel) * out;
     for (ptrdiff_t k = 0; k < length; k++, from += out, p->to += p->count)
-        for (uint32_t c = 0; c < p->count; c++)
-            p->to[c] = p->first + c < out ? from[p->first + c] : 0;
+        for (uint32_t c = 0; c < p->count; c++) p->to[c] = p->first + c < out ? from[p->first + c] : 0;
 }
 
 /* Panels of [scale][shift][depth x outputs], in the order of the output channels. */
@@ -227,10 +226,9 @@ static void run_panel(const struct sweep *s, struct pm_conv_tile tile, const str
     for (uint32_t i = s->first_image; i < s->first_image + s->images; i++) {
         const float *input = pm_value(s->run, node->inputs[0], i) - corner;
         float *output = pm_value(s->run, node->value, i) + block * tile.output_block;
-        const float *residual =
-            node->epilogue.residual < 0
-                ? NULL
-                : pm_value(s->run, node->epilogue.residual, i) + block * tile.residual_block;
+        const float *residual = node->epilogue.residual < 0
+                                    ? NULL
+                                    : pm_value(s->run, node->epilogue.residual, i) + block * tile.residual_block;
         for (uint32_t r = s->first_run; r < s->first_run + s->runs; r++) {
             tile.input = input + r * conv->input_run;
             tile.output = output + r * conv->output_run;

@@ -21,8 +21,8 @@ struct pm_shape {
 };
 
 /* Where the value of a node lies: floats, in the slice of the arena that belongs to one image. Channel c of pixel
- * (y, x) is at origin + (c / block) x block_stride + y x row_stride + x x block + c % block. `block` is PM_BLOCK, or the
- * number of channels for the network's input, which is plain height x width x channels. The halo is zero. */
+ * (y, x) is at origin + (c / block) x block_stride + y x row_stride + x x block + c % block. `block` is PM_BLOCK, or
+ * the number of channels for the network's input, which is plain height x width x channels. The halo is zero. */
 struct pm_map {
     struct pm_shape shape;
     uint32_t block;
@@ -55,7 +55,7 @@ struct pm_node {
     const struct pm_layer *layer;
     int value;      /* index of its own value */
     uint32_t order; /* how many nodes with weights come before it, those folded away not counted */
-    int *inputs; /* indices of values: 0 is the network's input, i the node i - 1 of the file */
+    int *inputs;    /* indices of values: 0 is the network's input, i the node i - 1 of the file */
     uint32_t input_count;
     const struct pm_tensor *weights[PM_MAX_ROLES]; /* by the layer's roles; valid until packing is done */
     struct pm_window window;
@@ -142,8 +142,8 @@ int pm_epilogue_affine(struct pm_node *node, const double *scale, const double *
 /* Intersects the clamp with [low, high]. */
 void pm_epilogue_clamp(struct pm_node *node, float low, float high);
 
-/* Calls `row` for each row of each block of the node's value, with the same row of its first two inputs (NULL where there
- * is none). For layers whose output row needs just those. */
+/* Calls `row` for each row of each block of the node's value, with the same row of its first two inputs (NULL where
+ * there is none). For layers whose output row needs just those. */
 typedef void pm_row(const struct pm_node *node, const struct pm_run *run, ptrdiff_t block, float *out, const float *a,
                     const float *b);
 void pm_each_row(const struct pm_node *node, const struct pm_run *run, pm_row *row);
