@@ -8,6 +8,7 @@ from typing import Iterator, List, Tuple
 import numpy as np
 import pytest
 from PIL import Image, ImageFile
+
 from support.decoder import BUILD, FILTERS, TOP, Decoder
 from support.jpeg_writer import Jpeg
 from support.material import shared
@@ -36,8 +37,9 @@ def differs(decoder: Decoder, image: bytes, size: Tuple[int, int], resample: str
 
 def compare(decoder: Decoder, cases: List[Tuple[str, bytes, Tuple[int, int], str]], least: int) -> None:
     """Cases are (label, JPEG, target size, filter); all must be equal, and there must be `least` of them."""
-    wrong = [(label, size, resample) for label, image, size, resample in cases
-             if differs(decoder, image, size, resample)]
+    wrong = [
+        (label, size, resample) for label, image, size, resample in cases if differs(decoder, image, size, resample)
+    ]
     assert not wrong, f"{len(wrong)} of {len(cases)} differ: {wrong[:10]}"
     assert len(cases) >= least
 
@@ -74,8 +76,12 @@ def test_generated_images(decoder: Decoder) -> None:
     for i in range(1200):
         mode = ("RGB", "RGB", "RGB", "L", "CMYK", "keep")[i % 6]
         image = picture(rng, *sides(rng, 20 if i % 3 == 0 else 150))
-        options = {"quality": int(rng.integers(1, 101)), "progressive": bool(rng.integers(2)),
-                   "optimize": bool(rng.integers(2)), "subsampling": int(rng.integers(3))}
+        options = {
+            "quality": int(rng.integers(1, 101)),
+            "progressive": bool(rng.integers(2)),
+            "optimize": bool(rng.integers(2)),
+            "subsampling": int(rng.integers(3)),
+        }
         if mode == "keep":
             options.update(keep_rgb=True, subsampling=0)
         if rng.random() < 0.3:
@@ -90,16 +96,30 @@ def test_generated_images(decoder: Decoder) -> None:
 def test_all_qualities(decoder: Decoder, subsampling: int) -> None:
     rng = np.random.default_rng(3)
     image = picture(rng, 61, 47)
-    cases = [(f"quality {q}", save(image, quality=q, subsampling=subsampling, progressive=q % 2 == 0), (q, 40),
-              NAMES[q % 6]) for q in range(1, 101)]
+    cases = [
+        (f"quality {q}", save(image, quality=q, subsampling=subsampling, progressive=q % 2 == 0), (q, 40), NAMES[q % 6])
+        for q in range(1, 101)
+    ]
     compare(decoder, cases, 100)
 
 
 # 4:4:4, 4:2:2, 4:2:0, 4:4:0, 4:1:1, 4:1:0, chroma finer than luma, factors of 3, and both chroma planes apart.
-SAMPLINGS = [[(1, 1)] * 3, [(2, 1), (1, 1), (1, 1)], [(2, 2), (1, 1), (1, 1)], [(1, 2), (1, 1), (1, 1)],
-             [(4, 1), (1, 1), (1, 1)], [(4, 2), (1, 1), (1, 1)], [(1, 4), (1, 1), (1, 1)], [(1, 1), (2, 2), (2, 2)],
-             [(3, 1), (1, 1), (1, 1)], [(1, 3), (1, 1), (1, 1)], [(2, 2), (2, 1), (1, 2)], [(2, 2), (1, 2), (2, 1)],
-             [(2, 1), (1, 1), (2, 1)], [(2, 1), (2, 1), (2, 1)]]
+SAMPLINGS = [
+    [(1, 1)] * 3,
+    [(2, 1), (1, 1), (1, 1)],
+    [(2, 2), (1, 1), (1, 1)],
+    [(1, 2), (1, 1), (1, 1)],
+    [(4, 1), (1, 1), (1, 1)],
+    [(4, 2), (1, 1), (1, 1)],
+    [(1, 4), (1, 1), (1, 1)],
+    [(1, 1), (2, 2), (2, 2)],
+    [(3, 1), (1, 1), (1, 1)],
+    [(1, 3), (1, 1), (1, 1)],
+    [(2, 2), (2, 1), (1, 2)],
+    [(2, 2), (1, 2), (2, 1)],
+    [(2, 1), (1, 1), (2, 1)],
+    [(2, 1), (2, 1), (2, 1)],
+]
 
 
 def unusual(rng: np.random.Generator) -> Iterator[Tuple[str, bytes]]:
@@ -121,8 +141,10 @@ def unusual(rng: np.random.Generator) -> Iterator[Tuple[str, bytes]]:
 
 def test_unusual_samplings_and_colours(decoder: Decoder) -> None:
     rng = np.random.default_rng(4)
-    cases = [(label, data, pillow(data).size if i % 2 else sides(rng, 100), NAMES[i % 6])
-             for i, (label, data) in enumerate(unusual(rng))]
+    cases = [
+        (label, data, pillow(data).size if i % 2 else sides(rng, 100), NAMES[i % 6])
+        for i, (label, data) in enumerate(unusual(rng))
+    ]
     compare(decoder, cases, 900)
 
 
@@ -131,8 +153,11 @@ def test_sizes_up_to_3000x2000(decoder: Decoder) -> None:
     cases = []
     for width, height in ((3000, 2000), (2000, 3000), (1999, 1333), (3000, 1), (1, 3000), (1, 1), (2, 2), (9000, 17)):
         data = save(picture(rng, width, height), quality=90, progressive=width % 2 == 1)
-        cases += [(f"{width}x{height}", data, size, resample) for resample in NAMES
-                  for size in ((224, 224), (width, 61), (97, height))]
+        cases += [
+            (f"{width}x{height}", data, size, resample)
+            for resample in NAMES
+            for size in ((224, 224), (width, 61), (97, height))
+        ]
     data = save(picture(rng, 30, 20))
     cases += [("up", data, size, resample) for resample in NAMES for size in ((1500, 1000), (1, 4000), (4000, 1))]
     compare(decoder, cases, 100)
@@ -146,7 +171,7 @@ def test_order_of_the_passes(decoder: Decoder) -> None:
         width, lost = int(rng.integers(2, 90)), int(rng.integers(-20, 40))
         height, target = int(rng.integers(90, 200)), max(1, width - lost)
         goal = height - 2 * (width - target) + int(rng.integers(-3, 4))
-        if 1 <= goal:
+        if goal >= 1:
             data = save(Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8)), quality=95)
             cases.append((f"{width}x{height}", data, (target, goal), NAMES[1 + i % 5]))
     compare(decoder, cases, 350)
@@ -180,8 +205,14 @@ def test_crop(decoder: Decoder) -> None:
 def damaged(rng: np.random.Generator, progressive_share: int) -> Iterator[bytes]:
     """Files with bytes of the compressed data changed (even places) or cut there (odd places)."""
     for i in range(300):
-        data = bytearray(save(picture(rng, *sides(rng, 120)), quality=int(rng.integers(20, 96)),
-                              subsampling=int(rng.integers(3)), progressive=i % 10 < progressive_share))
+        data = bytearray(
+            save(
+                picture(rng, *sides(rng, 120)),
+                quality=int(rng.integers(20, 96)),
+                subsampling=int(rng.integers(3)),
+                progressive=i % 10 < progressive_share,
+            )
+        )
         start = data.index(b"\xff\xda") + 14
         if i % 2:
             del data[int(rng.integers(start, len(data) - 1)) :]

@@ -15,8 +15,8 @@ enum scans { ONE_SCAN, SCAN_PER_COMPONENT, PROGRESSIVE };
 /* Zero gives the usual: components of `space`, 4:4:4, quality 75. */
 struct jpeg_kind {
     int width, height, components;
-    J_COLOR_SPACE space;     /* of the samples given; the file's own unless `stored` is set */
-    J_COLOR_SPACE stored;    /* of the file */
+    J_COLOR_SPACE space;      /* of the samples given; the file's own unless `stored` is set */
+    J_COLOR_SPACE stored;     /* of the file */
     int horizontal, vertical; /* luma's sampling factors against chroma's 1x1 */
     int quality, restart;
     enum scans scans;

@@ -120,8 +120,8 @@ static void decode_twice(const struct jpeg_file *file, const pomona_image_option
 static void test_every_byte_changed(void **state) {
     (void)state;
     static const uint8_t changes[] = {0x01, 0x80, 0xFF};
-    pomona_image_options accept = {.size = sizeof accept, .corrupt_data = POMONA_CORRUPT_DATA_ACCEPT,
-                                   .max_pixels = 1 << 20};
+    pomona_image_options accept = {
+        .size = sizeof accept, .corrupt_data = POMONA_CORRUPT_DATA_ACCEPT, .max_pixels = 1 << 20};
     pomona_image_options reject = accept;
     reject.corrupt_data = POMONA_CORRUPT_DATA_REJECT;
     for (size_t i = 0; i < KINDS; i++) {
@@ -167,7 +167,9 @@ static void test_pixel_limit(void **state) {
 static void test_limits_are_inclusive(void **state) {
     (void)state;
     struct jpeg_file file = make_jpeg(kinds[2]);
-    pomona_image_options options = {.size = sizeof options, .max_pixels = 37 * 29, .max_bytes = file.length,
+    pomona_image_options options = {.size = sizeof options,
+                                    .max_pixels = 37 * 29,
+                                    .max_bytes = file.length,
                                     .max_scans = 10}; /* the scans of jpeg_simple_progression for YCbCr */
     assert_int_equal(decode(&file, &options), POMONA_REASON_OK);
     options.max_scans = 9;
@@ -177,8 +179,8 @@ static void test_limits_are_inclusive(void **state) {
     assert_int_equal(decode(&file, &options), POMONA_REASON_TOO_MANY_PIXELS);
     options.max_bytes--;
     assert_int_equal(decode(&file, &options), POMONA_REASON_TOO_LARGE);
-    options = (pomona_image_options){.size = sizeof options, .max_pixels = UINT64_MAX, .max_bytes = UINT64_MAX,
-                                     .max_scans = UINT32_MAX};
+    options = (pomona_image_options){
+        .size = sizeof options, .max_pixels = UINT64_MAX, .max_bytes = UINT64_MAX, .max_scans = UINT32_MAX};
     assert_int_equal(decode(&file, &options), POMONA_REASON_OK);
     free_jpeg(&file);
 }
@@ -219,9 +221,8 @@ static void test_unsupported_coding(void **state) {
 static void test_unsupported_color(void **state) {
     (void)state;
     for (int components = 2; components <= 5; components += 3) {
-        struct jpeg_file file =
-            make_jpeg((struct jpeg_kind){.width = 8, .height = 8, .components = components, .space = JCS_UNKNOWN,
-                                         .scans = SCAN_PER_COMPONENT});
+        struct jpeg_file file = make_jpeg((struct jpeg_kind){
+            .width = 8, .height = 8, .components = components, .space = JCS_UNKNOWN, .scans = SCAN_PER_COMPONENT});
         assert_int_equal(decode(&file, NULL), POMONA_REASON_UNSUPPORTED_COLOR);
         assert_int_equal(probe(&file, NULL), POMONA_REASON_UNSUPPORTED_COLOR);
         free_jpeg(&file);
@@ -238,7 +239,8 @@ static pomona_reason with_insertion(const struct jpeg_file *file, size_t offset,
 static void test_harmless_oddities(void **state) {
     (void)state;
     static const uint8_t zeros[40] = {0};
-    static const uint8_t adobe[] = "\xFF\xEE\0\x0E" "Adobe\0\x64\0\0\0\0\x07"; /* a transform nobody knows */
+    static const uint8_t adobe[] = "\xFF\xEE\0\x0E"
+                                   "Adobe\0\x64\0\0\0\0\x07"; /* a transform nobody knows */
     struct jpeg_file file = make_jpeg(kinds[0]);
     size_t frame = find_marker(&file, 0xC0, 0), end = file.length - 2;
     assert_int_equal(with_insertion(&file, file.length, file.data, file.length), POMONA_REASON_OK); /* two in one */
@@ -352,7 +354,10 @@ static void test_threads_with_small_stacks(void **state) {
     pthread_attr_t attributes;
     void *first, *other;
     for (int i = 0; i < 4; i++)
-        files[i] = make_jpeg((struct jpeg_kind){.width = 1200, .height = 700 + i, .horizontal = 2, .vertical = 2,
+        files[i] = make_jpeg((struct jpeg_kind){.width = 1200,
+                                                .height = 700 + i,
+                                                .horizontal = 2,
+                                                .vertical = 2,
                                                 .space = i == 3 ? JCS_CMYK : JCS_RGB,
                                                 .scans = i % 2 ? PROGRESSIVE : ONE_SCAN});
     pthread_attr_init(&attributes);
@@ -371,13 +376,13 @@ static void test_threads_with_small_stacks(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_first_bytes),          cmocka_unit_test(test_kinds_and_tiny_sizes),
-        cmocka_unit_test(test_cut_at_every_byte),    cmocka_unit_test(test_every_byte_changed),
-        cmocka_unit_test(test_pixel_limit),          cmocka_unit_test(test_limits_are_inclusive),
-        cmocka_unit_test(test_many_scans),           cmocka_unit_test(test_unsupported_coding),
-        cmocka_unit_test(test_unsupported_color),    cmocka_unit_test(test_harmless_oddities),
-        cmocka_unit_test(test_memory_is_counted),    cmocka_unit_test(test_data_lost_in_the_middle),
-        cmocka_unit_test(test_out_of_memory),        cmocka_unit_test(test_threads_with_small_stacks),
+        cmocka_unit_test(test_first_bytes),       cmocka_unit_test(test_kinds_and_tiny_sizes),
+        cmocka_unit_test(test_cut_at_every_byte), cmocka_unit_test(test_every_byte_changed),
+        cmocka_unit_test(test_pixel_limit),       cmocka_unit_test(test_limits_are_inclusive),
+        cmocka_unit_test(test_many_scans),        cmocka_unit_test(test_unsupported_coding),
+        cmocka_unit_test(test_unsupported_color), cmocka_unit_test(test_harmless_oddities),
+        cmocka_unit_test(test_memory_is_counted), cmocka_unit_test(test_data_lost_in_the_middle),
+        cmocka_unit_test(test_out_of_memory),     cmocka_unit_test(test_threads_with_small_stacks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -198,8 +198,8 @@ static void test_stream_equals_whole_passes(void **state) {
         struct pm_geometry geometry = pm_fit_geometry(POMONA_FIT_SQUASH, w, h, to_w, to_h);
         int down_first = to_h < h && (int)(h - to_h) > 2 * ((int)w - (int)to_w);
         uint8_t *rgb = pattern(w, h), *streamed = resize(rgb, &geometry, filter);
-        uint8_t *half = down_first ? whole_pass(rgb, w, h, &geometry.y, 1, filter)
-                                   : whole_pass(rgb, w, h, &geometry.x, 0, filter);
+        uint8_t *half =
+            down_first ? whole_pass(rgb, w, h, &geometry.y, 1, filter) : whole_pass(rgb, w, h, &geometry.x, 0, filter);
         uint8_t *whole = down_first ? whole_pass(half, w, to_h, &geometry.x, 0, filter)
                                     : whole_pass(half, to_w, h, &geometry.y, 1, filter);
         assert_memory_equal(streamed, whole, (size_t)to_w * to_h * 3);
@@ -226,8 +226,8 @@ static void test_crop_is_a_part_of_the_squashed_image(void **state) {
         uint8_t *rgb = pattern(w, h), *cut = resize(rgb, &crop, filter);
         uint8_t *all = squash(rgb, w, h, scaled_w, scaled_h, filter);
         for (uint32_t y = 0; y < to_h; y++)
-            assert_memory_equal(cut + (size_t)y * to_w * 3,
-                                all + ((y + crop.y.offset) * scaled_w + crop.x.offset) * 3, (size_t)to_w * 3);
+            assert_memory_equal(cut + (size_t)y * to_w * 3, all + ((y + crop.y.offset) * scaled_w + crop.x.offset) * 3,
+                                (size_t)to_w * 3);
         free(all);
         free(cut);
         free(rgb);

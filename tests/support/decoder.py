@@ -23,9 +23,15 @@ class _Bytes(ctypes.Structure):
 
 
 class _Options(ctypes.Structure):
-    _fields_ = [("size", ctypes.c_size_t), ("resample", ctypes.c_int), ("fit", ctypes.c_int),
-                ("corrupt_data", ctypes.c_int), ("max_scans", ctypes.c_uint32), ("max_pixels", ctypes.c_uint64),
-                ("max_bytes", ctypes.c_uint64)]
+    _fields_ = [
+        ("size", ctypes.c_size_t),
+        ("resample", ctypes.c_int),
+        ("fit", ctypes.c_int),
+        ("corrupt_data", ctypes.c_int),
+        ("max_scans", ctypes.c_uint32),
+        ("max_pixels", ctypes.c_uint64),
+        ("max_bytes", ctypes.c_uint64),
+    ]
 
 
 class Decoder:
@@ -39,15 +45,27 @@ class Decoder:
     def memory(self) -> int:
         return self.library.pomona_memory_in_use()
 
-    def decode(self, image: bytes, size: Tuple[int, int], resample: str = "bicubic", fit: str = "squash",
-               corrupt_data: str = "reject") -> Tuple[str, Optional[np.ndarray]]:
+    def decode(
+        self,
+        image: bytes,
+        size: Tuple[int, int],
+        resample: str = "bicubic",
+        fit: str = "squash",
+        corrupt_data: str = "reject",
+    ) -> Tuple[str, Optional[np.ndarray]]:
         """The name of the reason, and the pixels [height, width, 3] if it is OK; `size` is (width, height)."""
         options = _Options(ctypes.sizeof(_Options), FILTERS[resample], FITS[fit], CORRUPT_DATA[corrupt_data])
         pixels = np.full((size[1], size[0], 3), 0xA5, np.uint8)
         reason = ctypes.c_int(-1)
         status = self.library.pomona_image_decode(
-            _Bytes(image, len(image)), ctypes.byref(options), ctypes.c_uint32(size[0]), ctypes.c_uint32(size[1]),
-            pixels.ctypes.data_as(ctypes.c_void_p), ctypes.byref(reason), None)
+            _Bytes(image, len(image)),
+            ctypes.byref(options),
+            ctypes.c_uint32(size[0]),
+            ctypes.c_uint32(size[1]),
+            pixels.ctypes.data_as(ctypes.c_void_p),
+            ctypes.byref(reason),
+            None,
+        )
         assert status == 0, f"status {status}"
         name = self.library.pomona_reason_name(reason).decode()
         if name != "OK":

@@ -33,8 +33,11 @@ class Jpeg:
 
     def encode(self, rng: np.random.Generator) -> bytes:
         scans = [range(len(self.sampling))] if self.interleaved else [[i] for i in range(len(self.sampling))]
-        return b"".join([b"\xff\xd8", self._tables(), self.before_frame, self._frame()]
-                        + [self._scan(rng, list(scan)) for scan in scans] + [self.trailer])
+        return b"".join(
+            [b"\xff\xd8", self._tables(), self.before_frame, self._frame()]
+            + [self._scan(rng, list(scan)) for scan in scans]
+            + [self.trailer]
+        )
 
     def _tables(self) -> bytes:
         parts = []

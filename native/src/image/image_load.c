@@ -30,8 +30,7 @@ static void put(struct pm_row_sink *sink, const uint8_t *rgb) {
 
 static struct pm_row_sink *begin(struct pm_jpeg_client *client, struct pm_pool *pool, uint32_t width, uint32_t height) {
     struct loader *loader = (struct loader *)client;
-    struct pm_geometry geometry =
-        pm_fit_geometry(loader->options->fit, width, height, loader->width, loader->height);
+    struct pm_geometry geometry = pm_fit_geometry(loader->options->fit, width, height, loader->width, loader->height);
     return pm_resize_begin(pool, &geometry, loader->options->resample, &loader->store.sink);
 }
 

@@ -39,10 +39,8 @@ static uint32_t window_end(const struct resizer *resizer, uint32_t i) {
 }
 
 static void resize_horizontally(const struct resizer *resizer, const uint8_t *rgb, uint8_t *out) {
-    if (resizer->x.weights)
-        resizer->kernels->horizontal(rgb, &resizer->x, out);
-    else
-        memcpy(out, rgb + 3 * resizer->geometry.x.offset, resizer->output_bytes);
+    if (resizer->x.weights) resizer->kernels->horizontal(rgb, &resizer->x, out);
+    else memcpy(out, rgb + 3 * resizer->geometry.x.offset, resizer->output_bytes);
 }
 
 /* Output row `i` of the vertical pass, as wide as the ring. */
@@ -69,10 +67,8 @@ static void put(struct pm_row_sink *sink, const uint8_t *rgb) {
     struct resizer *resizer = (struct resizer *)sink;
     uint32_t row = resizer->rows_in++, height = resizer->geometry.y.count;
     if (resizer->rows_out == height || row < window_begin(resizer, resizer->rows_out)) return;
-    if (resizer->vertical_first)
-        memcpy(ring_row(resizer, row), rgb, resizer->ring_bytes);
-    else
-        resize_horizontally(resizer, rgb, ring_row(resizer, row));
+    if (resizer->vertical_first) memcpy(ring_row(resizer, row), rgb, resizer->ring_bytes);
+    else resize_horizontally(resizer, rgb, ring_row(resizer, row));
     while (resizer->rows_out < height && window_end(resizer, resizer->rows_out) == row + 1)
         emit(resizer, resizer->rows_out++);
 }

@@ -20,10 +20,8 @@ struct pm_geometry pm_fit_geometry(pomona_fit fit, uint32_t source_width, uint32
     uint64_t scaled_width = width, scaled_height = height;
     if (fit == POMONA_FIT_CROP) {
         uint64_t across = (uint64_t)width * source_height, down = (uint64_t)height * source_width;
-        if (across >= down)
-            scaled_height = across / source_width;
-        else
-            scaled_width = down / source_height;
+        if (across >= down) scaled_height = across / source_width;
+        else scaled_width = down / source_height;
     }
     return (struct pm_geometry){.x = side(source_width, scaled_width, width),
                                 .y = side(source_height, scaled_height, height)};
