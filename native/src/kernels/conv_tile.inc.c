@@ -65,20 +65,32 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
 #undef STEP
 #undef EACH_SUM
 
-/* The same with sums in fp64, for the few layers whose rounding decides the accuracy of all that follows. `vectors`
- * counts vectors of doubles. */
+/* Numbers that are converted at once; a segment may be longer. */
+#define CONV_STAGE 16
+
+ALWAYS_INLINE void conv_widen(double *to, const float *from, ptrdiff_t length) {
+    ptrdiff_t k = 0;
+    for (; k + PM_DL <= length; k += PM_DL) *(vd *)(to + k) = DLOAD(from + k);
+    for (; k < length; k++) to[k] = from[k];
+}
+
+/* The same with sums in fp64, for the few layers whose rounding decides the accuracy of all that follows. The inputs of
+ * a tile are converted before they are broadcast: each meets PM_DB vectors of weights. */
 ALWAYS_INLINE void conv_tile_wide(const struct pm_conv_tile *t, const int pixels) {
     const float *w = t->weights;
     vd sum[PM_CONV_PIXELS_MAX][PM_DB];
     UNROLL for (int i = 0; i < pixels; i++) UNROLL for (int j = 0; j < PM_DB; j++) sum[i][j] = (vd){0};
     for (ptrdiff_t s = 0; s < t->segment_count; s++) {
         const float *a = t->input + t->segments[s].offset;
-        PM_PRAGMA(GCC unroll 1) for (ptrdiff_t k = 0; k < t->segments[s].length; k++, w += PM_BLOCK) {
-            vd weight[PM_DB];
-            UNROLL for (int j = 0; j < PM_DB; j++) weight[j] = DLOAD(w + j * PM_DL);
-            UNROLL for (int i = 0; i < pixels; i++) {
-                vd x = DSET(a[i * t->input_pixel + k]);
-                UNROLL for (int j = 0; j < PM_DB; j++) sum[i][j] += x * weight[j];
+        for (ptrdiff_t left = t->segments[s].length; left > 0; left -= CONV_STAGE, a += CONV_STAGE) {
+            const ptrdiff_t length = left < CONV_STAGE ? left : CONV_STAGE;
+            double x[PM_CONV_PIXELS_MAX][CONV_STAGE] __attribute__((aligned(64)));
+            UNROLL for (int i = 0; i < pixels; i++) conv_widen(x[i], a + i * t->input_pixel, length);
+            PM_PRAGMA(GCC unroll 1) for (ptrdiff_t k = 0; k < length; k++, w += PM_BLOCK) {
+                vd weight[PM_DB];
+                UNROLL for (int j = 0; j < PM_DB; j++) weight[j] = DLOAD(w + j * PM_DL);
+                UNROLL for (int i = 0; i < pixels; i++) UNROLL for (int j = 0; j < PM_DB; j++) sum[i][j] +=
+                    DSET(x[i][k]) * weight[j];
             }
         }
     }

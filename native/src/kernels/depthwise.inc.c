@@ -1,72 +1,86 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Depthwise convolution of one row of one 16-channel block, in fp64, one vector of doubles after the other: in a tile
- * each input is converted once and meets every tap of its row. Registers: `pixels` sums, the inputs of a row, its
- * weights. The includer sets PM_VL. */
-#include "kernels/simd.h"
+ * Depthwise convolution of one row of one 16-channel block, in the number type of the including file, which sets
+ *   REAL(name)                    how a function of that type is called
+ *   RV, RV_LANES                  its vector and how many numbers that holds
+ *   RV_LOAD, RV_STORE, RV_SET, RV_CLAMP
+ *
+ *   RV_CENTRED                    1: take the middle pixel off first
+ *
+ * The taps of such a window often cancel, and batch norm then enlarges what rounding left. So fp32 takes the middle
+ * pixel off first, and it comes back with the sum of the taps: sum(w * (x - m)) + m * sum(w). Neighbouring pixels are
+ * much alike, their differences small and mostly exact.
+ *
+ * Registers: a sum and a middle for each pixel of the tile, one weight; inputs come as operands from memory. */
 
-#define DEPTHWISE_PIXELS 7 /* the maps of the common networks are 7 x 2^n wide */
-
-/* The sums of `pixels` outputs; sides and step (in pixels) are constants after inlining. */
-ALWAYS_INLINE void depthwise_square(const struct pm_depthwise_row *r, const float *input, vd *sum, const int pixels,
-                                    const int side, const int step) {
-    UNROLL for (int y = 0; y < side; y++) {
-        const float *row = input + y * r->input_row, *weights = r->weights + y * side * PM_BLOCK;
-        vd x[DEPTHWISE_PIXELS * 2 + 5];
-        UNROLL for (int i = 0; i < (pixels - 1) * step + side; i++) x[i] = DLOAD(row + i * PM_BLOCK);
-        UNROLL for (int tap = 0; tap < side; tap++) {
-            vd weight = DLOAD(weights + tap * PM_BLOCK);
-            UNROLL for (int i = 0; i < pixels; i++) sum[i] += x[i * step + tap] * weight;
+/* Sides, step between taps and distance between windows (in floats) are constants after inlining where they are known.
+ */
+ALWAYS_INLINE void REAL(depthwise_tile)(const struct pm_depthwise_row *r, const float *input, float *output,
+                                        const int pixels, const int height, const int width, const ptrdiff_t tap,
+                                        const ptrdiff_t distance) {
+    const ptrdiff_t to_middle = height / 2 * r->input_row + width / 2 * tap;
+    for (int lane = 0; lane < PM_BLOCK; lane += RV_LANES) {
+        RV sum[DEPTHWISE_PIXELS], middle[DEPTHWISE_PIXELS];
+        UNROLL for (int i = 0; i < pixels; i++) {
+            sum[i] = (RV){0};
+            middle[i] = RV_CENTRED ? RV_LOAD(input + to_middle + i * distance + lane) : (RV){0};
         }
-    }
-}
-
-/* The same for any window. */
-ALWAYS_INLINE void depthwise_window(const struct pm_depthwise_row *r, const float *input, vd *sum, const int pixels) {
-    const float *weights = r->weights;
-    for (int y = 0; y < r->kernel_height; y++)
-        for (int tap = 0; tap < r->kernel_width; tap++, weights += PM_BLOCK) {
-            vd weight = DLOAD(weights);
-            const float *x = input + y * r->input_row + tap * r->input_tap;
-            UNROLL for (int i = 0; i < pixels; i++) sum[i] += DLOAD(x + i * r->input_pixel) * weight;
+        for (int y = 0; y < height; y++) {
+            const float *row = input + y * r->input_row + lane, *weights = r->weights + y * width * PM_BLOCK + lane;
+            UNROLL for (int x = 0; x < width; x++) {
+                RV weight = RV_LOAD(weights + x * PM_BLOCK);
+                UNROLL for (int i = 0; i < pixels; i++) sum[i] +=
+                    (RV_LOAD(row + x * tap + i * distance) - middle[i]) * weight;
+            }
         }
-}
-
-ALWAYS_INLINE void depthwise_tile(const struct pm_depthwise_row *row, const float *input, float *output,
-                                  const int pixels, const int side, const int step) {
-    struct pm_depthwise_row r = *row;
-    const vd low = DSET(r.low), high = DSET(r.high);
-    for (int v = 0; v < PM_DB; v++, input += PM_DL, output += PM_DL, r.weights += PM_DL) {
-        vd sum[DEPTHWISE_PIXELS];
-        UNROLL for (int i = 0; i < pixels; i++) sum[i] = (vd){0};
-        if (side) depthwise_square(&r, input, sum, pixels, side, step);
-        else depthwise_window(&r, input, sum, pixels);
-        const vd scale = DLOAD(r.scale + v * PM_DL), shift = DLOAD(r.shift + v * PM_DL);
+        const RV total = RV_CENTRED ? RV_LOAD(r->total + lane) : (RV){0}, scale = RV_LOAD(r->scale + lane),
+                 shift = RV_LOAD(r->shift + lane);
+        const RV low = RV_SET(r->low), high = RV_SET(r->high);
         UNROLL for (int i = 0; i < pixels; i++)
-            DSTORE(output + i * PM_BLOCK, DCLAMP(sum[i] * scale + shift, low, high));
+            RV_STORE(output + i * PM_BLOCK + lane, RV_CLAMP((sum[i] + middle[i] * total) * scale + shift, low, high));
     }
 }
 
 /* Tiles, then the rest one by one. */
-ALWAYS_INLINE void depthwise_row(const struct pm_depthwise_row *r, const int side, const int step) {
+ALWAYS_INLINE void REAL(depthwise_row)(const struct pm_depthwise_row *r, const int height, const int width,
+                                       const ptrdiff_t tap, const ptrdiff_t distance) {
     const float *input = r->input;
     float *output = r->output;
     ptrdiff_t left = r->pixels;
     for (; left >= DEPTHWISE_PIXELS; left -= DEPTHWISE_PIXELS) {
-        depthwise_tile(r, input, output, DEPTHWISE_PIXELS, side, step);
-        input += DEPTHWISE_PIXELS * r->input_pixel;
+        REAL(depthwise_tile)(r, input, output, DEPTHWISE_PIXELS, height, width, tap, distance);
+        input += DEPTHWISE_PIXELS * distance;
         output += DEPTHWISE_PIXELS * PM_BLOCK;
     }
-    for (; left > 0; left--, input += r->input_pixel, output += PM_BLOCK)
-        depthwise_tile(r, input, output, 1, side, step);
+    for (; left > 0; left--, input += distance, output += PM_BLOCK)
+        REAL(depthwise_tile)(r, input, output, 1, height, width, tap, distance);
 }
 
-#define DEPTHWISE_KERNEL(side, step)                                                                                   \
-    static void depthwise_##side##_##step(const struct pm_depthwise_row *r) { depthwise_row(r, side, step); }
+static void REAL(depthwise_3x3_s1)(const struct pm_depthwise_row *r) {
+    REAL(depthwise_row)(r, 3, 3, PM_BLOCK, PM_BLOCK);
+}
 
-DEPTHWISE_KERNEL(3, 1)
-DEPTHWISE_KERNEL(3, 2)
-DEPTHWISE_KERNEL(5, 1)
-DEPTHWISE_KERNEL(5, 2)
+static void REAL(depthwise_3x3_s2)(const struct pm_depthwise_row *r) {
+    REAL(depthwise_row)(r, 3, 3, PM_BLOCK, 2 * PM_BLOCK);
+}
 
-static void depthwise_any(const struct pm_depthwise_row *r) { depthwise_row(r, 0, 0); }
+static void REAL(depthwise_5x5_s1)(const struct pm_depthwise_row *r) {
+    REAL(depthwise_row)(r, 5, 5, PM_BLOCK, PM_BLOCK);
+}
+
+static void REAL(depthwise_5x5_s2)(const struct pm_depthwise_row *r) {
+    REAL(depthwise_row)(r, 5, 5, PM_BLOCK, 2 * PM_BLOCK);
+}
+
+static void REAL(depthwise_any)(const struct pm_depthwise_row *r) {
+    REAL(depthwise_row)(r, r->kernel_height, r->kernel_width, r->input_tap, r->input_pixel);
+}
+
+#undef REAL
+#undef RV
+#undef RV_LANES
+#undef RV_LOAD
+#undef RV_STORE
+#undef RV_SET
+#undef RV_CLAMP
+#undef RV_CENTRED

@@ -57,11 +57,11 @@ struct pm_conv_tiling {
     pm_conv_kernel *kernels[PM_CONV_PIXELS_MAX];
 };
 
-/* `pixels` outputs in a row of one 16-channel block of a depthwise convolution, summed in fp64: its few taps often
- * cancel, and batch norm then enlarges what rounding left. */
+/* `pixels` outputs in a row of one 16-channel block of a depthwise convolution. */
 struct pm_depthwise_row {
     const float *input;         /* origin of the first output pixel's window */
     const float *weights;       /* [kernel height][kernel width][16] */
+    const float *total;         /* [16] sums of the taps */
     const float *scale, *shift; /* [16] each, applied to the sum as in pm_conv_tile */
     float *output;
     ptrdiff_t pixels;
@@ -77,13 +77,14 @@ typedef void pm_depthwise_kernel(const struct pm_depthwise_row *row);
 /* A depthwise routine for one shape of window; zeros: any. */
 struct pm_depthwise_variant {
     const char *name;
+    int wide;              /* sums in fp64 */
     int kernel;            /* height and width */
     ptrdiff_t input_pixel; /* 16 x stride, with undilated taps */
     pm_depthwise_kernel *run;
 };
 
 #define PM_CONV_TILINGS_MAX 8
-#define PM_DEPTHWISE_VARIANTS_MAX 8
+#define PM_DEPTHWISE_VARIANTS_MAX 12
 
 /* Everything that may differ between CPU levels. Lists go from the most special to the most general and end with an
  * entry that takes everything. */

@@ -86,15 +86,6 @@ static void add_segment(void *context, ptrdiff_t offset, uint32_t ky, uint32_t k
     conv->depth += (uint64_t)length;
 }
 
-/* Errors made early pass through all that follows, and a short sum costs little: the first convolutions of a network
- * are summed in fp64 where they are short (docs/numerics.md has the measurements). */
-#define WIDE_LAYERS 3
-#define WIDE_DEPTH 64
-
-static int is_wide(const struct pm_node *node, const struct conv *conv) {
-    return node->order < WIDE_LAYERS && conv->depth <= WIDE_DEPTH;
-}
-
 /* The first tiling of at most `blocks` blocks that takes windows this far apart. */
 static const struct pm_conv_tiling *choose(const struct pm_kernels *kernels, int wide, int blocks,
                                            ptrdiff_t input_pixel) {
@@ -149,7 +140,7 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
     node->state = conv;
     each_segment(node, in, add_segment, conv);
     conv->input_pixel = (ptrdiff_t)(node->window.stride[1] * in->block);
-    int wide = is_wide(node, conv);
+    int wide = pm_is_wide(node, conv->depth);
     conv->narrow = choose(plan->kernels, wide, 1, conv->input_pixel);
     uint32_t blocks = pm_map_blocks(&plan->maps[node->value]);
     conv->broad = choose(plan->kernels, wide, blocks < INT32_MAX ? (int)blocks : INT32_MAX, conv->input_pixel);

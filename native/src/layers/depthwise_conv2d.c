@@ -4,6 +4,9 @@
 #include "core/memory.h"
 #include "layers/layer.h"
 
+/* Vectors of a block before its taps: scale, shift, total. */
+#define HEAD 3
+
 static pomona_status read(struct pm_node *node, const cJSON *attributes, pomona_error *error) {
     const struct pm_tensor *kernel = pm_weight(node, "kernel");
     POMONA_RETURN_IF(kernel->rank != 4 || kernel->dims[0] > PM_MAX_SIDE || kernel->dims[1] > PM_MAX_SIDE ||
@@ -32,15 +35,17 @@ static pomona_status infer(struct pm_node *node, const struct pm_shape *inputs, 
     return POMONA_OK;
 }
 
-static int takes(const struct pm_depthwise_variant *variant, const struct pm_window *window) {
+static int takes(const struct pm_depthwise_variant *variant, const struct pm_node *node) {
+    const struct pm_window *window = &node->window;
+    if (variant->wide != pm_is_wide(node, (uint64_t)window->kernel[0] * window->kernel[1])) return 0;
     if (variant->kernel == 0) return 1;
     return window->kernel[0] == (uint32_t)variant->kernel && window->kernel[1] == (uint32_t)variant->kernel &&
            window->dilation[1] == 1 && variant->input_pixel == (ptrdiff_t)(window->stride[1] * PM_BLOCK);
 }
 
-static const struct pm_depthwise_variant *choose(const struct pm_kernels *kernels, const struct pm_window *window) {
+static const struct pm_depthwise_variant *choose(const struct pm_kernels *kernels, const struct pm_node *node) {
     const struct pm_depthwise_variant *variant = kernels->depthwise;
-    while (!takes(variant, window)) variant++;
+    while (!takes(variant, node)) variant++;
     return variant;
 }
 
@@ -49,12 +54,18 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
     POMONA_RETURN_IF(in->block != PM_BLOCK, error, POMONA_UNSUPPORTED,
                      "layer %s: a depthwise convolution directly on the network's input", node->name);
     uint64_t taps = (uint64_t)node->window.kernel[0] * node->window.kernel[1];
-    node->packed_count = (taps + 2) * pm_map_blocks(in) * PM_BLOCK;
-    node->kernel = choose(plan->kernels, &node->window)->name;
+    node->packed_count = (taps + HEAD) * pm_map_blocks(in) * PM_BLOCK;
+    node->kernel = choose(plan->kernels, node)->name;
     return POMONA_OK;
 }
 
-/* Each block of 16 channels: [scale][shift][taps], zero past the last channel. */
+static float sum_of_taps(const struct pm_tensor *kernel, uint64_t taps, uint64_t channels, uint64_t channel) {
+    double total = 0;
+    for (uint64_t tap = 0; tap < taps; tap++) total += kernel->data[tap * channels + channel];
+    return (float)total;
+}
+
+/* Each block of 16 channels: [scale][shift][total][taps], zero past the last channel. */
 static void pack(const struct pm_node *node, const struct pm_plan *plan, float *packed) {
     const struct pm_tensor *kernel = pm_weight(node, "kernel");
     uint64_t taps = kernel->dims[0] * kernel->dims[1];
@@ -62,6 +73,8 @@ static void pack(const struct pm_node *node, const struct pm_plan *plan, float *
     for (uint32_t first = 0; first < pm_map_blocks(&plan->maps[node->value]) * PM_BLOCK; first += PM_BLOCK) {
         pm_epilogue_pack(node, first, PM_BLOCK, packed, packed + PM_BLOCK);
         packed += 2 * PM_BLOCK;
+        for (uint32_t c = first; c < first + PM_BLOCK; c++)
+            *packed++ = c < channels ? sum_of_taps(kernel, taps, channels, c) : 0;
         for (uint64_t tap = 0; tap < taps; tap++)
             for (uint32_t c = first; c < first + PM_BLOCK; c++)
                 *packed++ = c < channels ? kernel->data[tap * channels + c] : 0;
@@ -71,9 +84,9 @@ static void pack(const struct pm_node *node, const struct pm_plan *plan, float *
 static void run(const struct pm_node *node, const struct pm_run *run) {
     const struct pm_window *window = &node->window;
     const struct pm_map *in = &run->plan->maps[node->inputs[0]], *out = &run->plan->maps[node->value];
-    const struct pm_depthwise_variant *variant = choose(run->plan->kernels, window);
+    const struct pm_depthwise_variant *variant = choose(run->plan->kernels, node);
     ptrdiff_t corner = window->padding[PM_TOP] * in->row_stride + (ptrdiff_t)(window->padding[PM_LEFT] * PM_BLOCK);
-    ptrdiff_t block_weights = ((ptrdiff_t)window->kernel[0] * window->kernel[1] + 2) * PM_BLOCK;
+    ptrdiff_t block_weights = ((ptrdiff_t)window->kernel[0] * window->kernel[1] + HEAD) * PM_BLOCK;
     struct pm_depthwise_row row = {
         .pixels = out->shape.width,
         .input_row = window->dilation[0] * in->row_stride,
@@ -90,7 +103,8 @@ static void run(const struct pm_node *node, const struct pm_run *run) {
             float *output = pm_value(run, node->value, i) + block * out->block_stride;
             row.scale = node->packed + block * block_weights;
             row.shift = row.scale + PM_BLOCK;
-            row.weights = row.shift + PM_BLOCK;
+            row.total = row.shift + PM_BLOCK;
+            row.weights = row.total + PM_BLOCK;
             for (ptrdiff_t y = 0; y < out->shape.height; y++) {
                 row.input = input + y * window->stride[0] * in->row_stride;
                 row.output = output + y * out->row_stride;

@@ -96,6 +96,14 @@ enum {
     PM_TAKES_CLAMP = 8     /* a ReLU after it is folded into epilogue.low and high */
 };
 
+/* Errors made early pass through all that follows, and a short sum costs little: the first layers of a network are
+ * summed in fp64 where the sum is short (docs/numerics.md has the measurements). */
+#define PM_WIDE_LAYERS 3
+#define PM_WIDE_DEPTH 64
+static inline int pm_is_wide(const struct pm_node *node, uint64_t products) {
+    return node->order < PM_WIDE_LAYERS && products <= PM_WIDE_DEPTH;
+}
+
 struct pm_layer {
     const char *name;
     const char *roles[PM_MAX_ROLES]; /* of its weights; a leading '?' marks what may be left out */
@@ -135,9 +143,9 @@ pomona_status pm_window_read(struct pm_node *node, const cJSON *attributes, pomo
 /* Turns "same" into numbers, checks that the window fits, and sets height and width of node->shape. */
 pomona_status pm_window_resolve(struct pm_node *node, const struct pm_shape *input, pomona_error *error);
 
-/* x -> x * scale[c] + shift[c] after what the epilogue does already; 0 when memory runs out or a residual or clamp
- * stands between. */
-int pm_epilogue_affine(struct pm_node *node, const double *scale, const double *shift);
+/* Scale and shift of `from` after what the epilogue of `node` does already; 0 when a residual or clamp stands between.
+ * Allocates nothing: `from` may lose its arrays. */
+int pm_epilogue_affine(struct pm_node *node, struct pm_node *from);
 
 /* Intersects the clamp with [low, high]. */
 void pm_epilogue_clamp(struct pm_node *node, float low, float high);
@@ -151,12 +159,8 @@ void pm_each_row(const struct pm_node *node, const struct pm_run *run, pm_row *r
 /* UNSUPPORTED when an input of the node is the network's input, which is not blocked. */
 pomona_status pm_check_blocked(const struct pm_node *node, const struct pm_plan *plan, pomona_error *error);
 
-/* What a kernel's scale and shift must be so that x becomes x * scale + shift and then what was folded. Both 0 for a
- * channel past the last. */
-void pm_epilogue_channel(const struct pm_node *node, uint32_t channel, double scale, double shift, float *to_scale,
-                         float *to_shift);
-
-/* The same for `count` channels from `first` on, of a layer with an optional weight `bias`. */
+/* Scale and shift of the epilogue as kernels want them, for `count` channels from `first` on; the optional weight
+ * `bias` comes before it. Both 0 for channels past the last. */
 void pm_epilogue_pack(const struct pm_node *node, uint32_t first, uint32_t count, float *to_scale, float *to_shift);
 
 #endif

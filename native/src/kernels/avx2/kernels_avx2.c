@@ -3,7 +3,7 @@
  * AVX2 and FMA: 6 pixels x 1 block (two vectors) fill 12 of 16 registers, 2 hold weights, 1 the broadcast input. */
 #define PM_VL 8
 #include "kernels/conv_tile.inc.c"
-#include "kernels/depthwise.inc.c"
+#include "kernels/depthwise.h"
 #include "kernels/elementwise.inc.c"
 
 UP_TO_6(CONV_KERNEL, 1, 16)
@@ -24,11 +24,7 @@ const struct pm_kernels pm_kernels_avx2 = {
              TILING(32, "conv_f32_6x16_s2_avx2"),
              TILING(0, "conv_f32_6x16_avx2"),
              {"conv_f64acc_3x16_avx2", 1, 3, 1, 0, {UP_TO_3(CONV_WIDE_ENTRY, 0)}}},
-    .depthwise = {{"depthwise_f64acc_3x3_s1_avx2", 3, 16, depthwise_3_1},
-                  {"depthwise_f64acc_3x3_s2_avx2", 3, 32, depthwise_3_2},
-                  {"depthwise_f64acc_5x5_s1_avx2", 5, 16, depthwise_5_1},
-                  {"depthwise_f64acc_5x5_s2_avx2", 5, 32, depthwise_5_2},
-                  {"depthwise_f64acc_avx2", 0, 0, depthwise_any}},
+    .depthwise = {DEPTHWISE_VARIANTS("avx2", 0, f32, "f32"), DEPTHWISE_VARIANTS("avx2", 1, f64, "f64acc")},
     .add = add,
     .affine = affine,
     .sum = sum,

@@ -3,7 +3,7 @@
  * AVX-512: 14 pixels x 2 blocks fill 28 of 32 registers, 2 hold weights, the input comes as a broadcast operand. */
 #define PM_VL 16
 #include "kernels/conv_tile.inc.c"
-#include "kernels/depthwise.inc.c"
+#include "kernels/depthwise.h"
 #include "kernels/elementwise.inc.c"
 
 UP_TO_14(CONV_KERNEL, 2, 16)
@@ -30,11 +30,7 @@ const struct pm_kernels pm_kernels_avx512 = {
              TILING(1, 32, "conv_f32_14x16_s2_avx512"),
              TILING(1, 0, "conv_f32_14x16_avx512"),
              {"conv_f64acc_8x16_avx512", 1, 8, 1, 0, {UP_TO_8(CONV_WIDE_ENTRY, 0)}}},
-    .depthwise = {{"depthwise_f64acc_3x3_s1_avx512", 3, 16, depthwise_3_1},
-                  {"depthwise_f64acc_3x3_s2_avx512", 3, 32, depthwise_3_2},
-                  {"depthwise_f64acc_5x5_s1_avx512", 5, 16, depthwise_5_1},
-                  {"depthwise_f64acc_5x5_s2_avx512", 5, 32, depthwise_5_2},
-                  {"depthwise_f64acc_avx512", 0, 0, depthwise_any}},
+    .depthwise = {DEPTHWISE_VARIANTS("avx512", 0, f32, "f32"), DEPTHWISE_VARIANTS("avx512", 1, f64, "f64acc")},
     .add = add,
     .affine = affine,
     .sum = sum,

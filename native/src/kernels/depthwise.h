@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The depthwise routines of a level, in fp32 and in fp64, and their rows of the table. The includer sets PM_VL. */
+#ifndef POMONA_KERNELS_DEPTHWISE_H
+#define POMONA_KERNELS_DEPTHWISE_H
+
+#include "kernels/simd.h"
+
+#if PM_VL == 16
+#define DEPTHWISE_PIXELS 7 /* 14 of 32 registers; the maps of the common networks are 7 x 2^n wide */
+#else
+#define DEPTHWISE_PIXELS 4 /* 8 of 16 */
+#endif
+
+#define REAL(name) name##_f32
+#define RV vf
+#define RV_LANES PM_VL
+#define RV_LOAD VLOAD
+#define RV_STORE VSTORE
+#define RV_SET VSET
+#define RV_CLAMP VCLAMP
+#define RV_CENTRED 1
+#include "kernels/depthwise.inc.c"
+
+#define REAL(name) name##_f64
+#define RV vd
+#define RV_LANES PM_DL
+#define RV_LOAD DLOAD
+#define RV_STORE DSTORE
+#define RV_SET DSET
+#define RV_CLAMP DCLAMP
+#define RV_CENTRED 0
+#include "kernels/depthwise.inc.c"
+
+#define DEPTHWISE_VARIANTS(level, wide, real, sums)                                                                    \
+    {"depthwise_" sums "_3x3_s1_" level, wide, 3, PM_BLOCK, depthwise_3x3_s1_##real},                                  \
+        {"depthwise_" sums "_3x3_s2_" level, wide, 3, 2 * PM_BLOCK, depthwise_3x3_s2_##real},                          \
+        {"depthwise_" sums "_5x5_s1_" level, wide, 5, PM_BLOCK, depthwise_5x5_s1_##real},                              \
+        {"depthwise_" sums "_5x5_s2_" level, wide, 5, 2 * PM_BLOCK, depthwise_5x5_s2_##real}, {                        \
+        "depthwise_" sums "_" level, wide, 0, 0, depthwise_any_##real                                                  \
+    }
+
+#endif
