@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/json.h"
 
+#include <errno.h>
 #include <math.h>
 
 #define MAX_DEPTH 64
@@ -36,7 +37,9 @@ pomona_status pm_json_parse(const char *text, size_t length, const char *where, 
     POMONA_RETURN_IF(!within_limits(text, length), error, POMONA_BAD_MODEL,
                      "%s: JSON nested deeper than %d levels or with too many values", where, MAX_DEPTH);
     const char *end = NULL;
+    errno = 0;
     cJSON *tree = cJSON_ParseWithLengthOpts(text, length, &end, 0);
+    POMONA_RETURN_IF(!tree && errno == ENOMEM, error, POMONA_OUT_OF_MEMORY, "%s: no memory for its JSON", where);
     for (; tree && end < text + length; end++)
         if (*end != ' ' && *end != '\n' && *end != '\0') break;
     if (!tree || end != text + length) {

@@ -90,19 +90,18 @@ pomona_status pm_window_resolve(struct pm_node *node, const struct pm_shape *inp
 
 static int clamps(const struct pm_epilogue *epilogue) { return epilogue->low > -INFINITY || epilogue->high < INFINITY; }
 
-int pm_epilogue_affine(struct pm_node *node, const double *scale, const double *shift) {
-    struct pm_epilogue *epilogue = &node->epilogue;
-    uint32_t channels = node->shape.channels;
+int pm_epilogue_affine(struct pm_node *node, struct pm_node *from) {
+    struct pm_epilogue *epilogue = &node->epilogue, *more = &from->epilogue;
     if (epilogue->residual >= 0 || clamps(epilogue)) return 0;
     if (!epilogue->scale) {
-        epilogue->scale = pm_allocate_zeroed((size_t)channels * 2, sizeof(double));
-        if (!epilogue->scale) return 0;
-        epilogue->shift = epilogue->scale + channels;
-        for (uint32_t c = 0; c < channels; c++) epilogue->scale[c] = 1;
+        epilogue->scale = more->scale;
+        epilogue->shift = more->shift;
+        more->scale = more->shift = NULL;
+        return 1;
     }
-    for (uint32_t c = 0; c < channels; c++) {
-        epilogue->scale[c] *= scale[c];
-        epilogue->shift[c] = epilogue->shift[c] * scale[c] + shift[c];
+    for (uint32_t c = 0; c < node->shape.channels; c++) {
+        epilogue->scale[c] *= more->scale[c];
+        epilogue->shift[c] = epilogue->shift[c] * more->scale[c] + more->shift[c];
     }
     return 1;
 }
@@ -113,21 +112,17 @@ void pm_epilogue_clamp(struct pm_node *node, float low, float high) {
     epilogue->high = fmaxf(fminf(epilogue->high, high), low);
 }
 
-void pm_epilogue_channel(const struct pm_node *node, uint32_t channel, double scale, double shift, float *to_scale,
-                         float *to_shift) {
-    const struct pm_epilogue *epilogue = &node->epilogue;
-    int there = channel < node->shape.channels;
-    double outer = there && epilogue->scale ? epilogue->scale[channel] : 1;
-    double offset = there && epilogue->scale ? epilogue->shift[channel] : 0;
-    *to_scale = there ? (float)(scale * outer) : 0;
-    *to_shift = there ? (float)(shift * outer + offset) : 0;
-}
-
 void pm_epilogue_pack(const struct pm_node *node, uint32_t first, uint32_t count, float *to_scale, float *to_shift) {
+    const struct pm_epilogue *epilogue = &node->epilogue;
     const struct pm_tensor *bias = pm_weight(node, "bias");
-    for (uint32_t c = 0; c < count; c++)
-        pm_epilogue_channel(node, first + c, 1, bias && first + c < node->shape.channels ? bias->data[first + c] : 0,
-                            &to_scale[c], &to_shift[c]);
+    uint32_t channels = node->shape.channels, there = channels - first < count ? channels - first : count;
+    memset(to_scale, 0, count * sizeof *to_scale);
+    memset(to_shift, 0, count * sizeof *to_shift);
+    for (uint32_t i = 0, c = first; i < there; i++, c++) {
+        double scale = epilogue->scale ? epilogue->scale[c] : 1, shift = epilogue->scale ? epilogue->shift[c] : 0;
+        to_scale[i] = (float)scale;
+        to_shift[i] = (float)((bias ? bias->data[c] : 0) * scale + shift);
+    }
 }
 
 static const float *input_row(const struct pm_node *node, const struct pm_run *run, uint32_t input, uint32_t image,
