@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "naive_net.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define MAX_VALUES 64
+
+struct value {
+    const char *name;
+    struct naive_map map;
+};
+
+static struct naive_map new_map(int height, int width, int channels) {
+    assert_true(height > 0 && width > 0 && channels > 0);
+    size_t count = (size_t)height * (size_t)width * (size_t)channels;
+    return (struct naive_map){height, width, channels, calloc(count, sizeof(double))};
+}
+
+/* Zero outside of the map: padding. */
+static double at(const struct naive_map *map, int y, int x, int c) {
+    if (y < 0 || x < 0 || y >= map->height || x >= map->width) return 0;
+    return map->values[(y * map->width + x) * map->channels + c];
+}
+
+static double *slot(const struct naive_map *map, int y, int x, int c) {
+    return &map->values[(y * map->width + x) * map->channels + c];
+}
+
+static const float *weight(const struct model_maker *model, const cJSON *node, const char *role) {
+    const cJSON *name = cJSON_GetObjectItem(cJSON_GetObjectItem(node, "weights"), role);
+    return name ? maker_numbers(model, name->valuestring) : NULL;
+}
+
+static int side_of(const struct model_maker *model, const cJSON *node, int axis) {
+    const cJSON *name = cJSON_GetObjectItem(cJSON_GetObjectItem(node, "weights"), "kernel");
+    const cJSON *entry = cJSON_GetObjectItemCaseSensitive(model->header, name->valuestring);
+    return cJSON_GetArrayItem(cJSON_GetObjectItem(entry, "shape"), axis)->valueint;
+}
+
+static int number(const cJSON *attributes, const char *key, int index, int otherwise) {
+    const cJSON *array = cJSON_GetObjectItem(attributes, key);
+    return array ? cJSON_GetArrayItem(array, index)->valueint : otherwise;
+}
+
+/* Along one axis (0 vertical, 1 horizontal). */
+struct axis {
+    int kernel, stride, dilation, before, outputs;
+};
+
+static struct axis read_axis(const struct model_maker *model, const cJSON *node, int axis, int input) {
+    const cJSON *attributes = cJSON_GetObjectItem(node, "attributes");
+    const cJSON *padding = cJSON_GetObjectItem(attributes, "padding");
+    struct axis a = {.kernel = side_of(model, node, axis),
+                     .stride = number(attributes, "strides", axis, 1),
+                     .dilation = number(attributes, "dilations", axis, 1)};
+    int reach = (a.kernel - 1) * a.dilation + 1, after = 0;
+    if (cJSON_IsString(padding) && !strcmp(padding->valuestring, "same")) {
+        int total = ((input + a.stride - 1) / a.stride - 1) * a.stride + reach - input;
+        if (total < 0) total = 0;
+        a.before = total / 2;
+        after = total - a.before;
+    } else if (cJSON_IsArray(padding)) {
+        a.before = number(attributes, "padding", 2 * axis, 0);
+        after = number(attributes, "padding", 2 * axis + 1, 0);
+    }
+    a.outputs = (a.before + input + after - reach) / a.stride + 1;
+    return a;
+}
+
+/* One output of a window over channels [first, first + count) of the input; kernel [kh][kw][in][out]. */
+static double window(const struct naive_map *in, const float *kernel, struct axis v, struct axis h, int y, int x,
+                     int first, int count, int outputs, int out) {
+    double sum = 0;
+    for (int ky = 0; ky < v.kernel; ky++)
+        for (int kx = 0; kx < h.kernel; kx++)
+            for (int c = 0; c < count; c++)
+                sum += at(in, y * v.stride - v.before + ky * v.dilation, x * h.stride - h.before + kx * h.dilation,
+                          first + c) *
+                       kernel[((ky * h.kernel + kx) * count + c) * outputs + out];
+    return sum;
+}
+
+static struct naive_map convolve(const struct model_maker *model, const cJSON *node, const struct naive_map *in) {
+    int depthwise = !strcmp(cJSON_GetObjectItem(node, "op")->valuestring, "depthwise_conv2d");
+    struct axis v = read_axis(model, node, 0, in->height), h = read_axis(model, node, 1, in->width);
+    const float *kernel = weight(model, node, "kernel"), *bias = weight(model, node, "bias");
+    int channels = depthwise ? in->channels : side_of(model, node, 3);
+    struct naive_map map = new_map(v.outputs, h.outputs, channels);
+    for (int y = 0; y < v.outputs; y++)
+        for (int x = 0; x < h.outputs; x++)
+            for (int c = 0; c < channels; c++)
+                *slot(&map, y, x, c) =
+                    window(in, kernel, v, h, y, x, depthwise ? c : 0, depthwise ? 1 : in->channels, channels, c) +
+                    (bias ? bias[c] : 0);
+    return map;
+}
+
+static struct naive_map normalise(const struct model_maker *model, const cJSON *node, const struct naive_map *in) {
+    const float *gamma = weight(model, node, "gamma"), *beta = weight(model, node, "beta");
+    const float *mean = weight(model, node, "mean"), *variance = weight(model, node, "variance");
+    double epsilon = cJSON_GetObjectItem(cJSON_GetObjectItem(node, "attributes"), "epsilon")->valuedouble;
+    struct naive_map map = new_map(in->height, in->width, in->channels);
+    for (int i = 0; i < in->height * in->width * in->channels; i++) {
+        int c = i % in->channels;
+        double normal = (in->values[i] - mean[c]) / sqrt(variance[c] + epsilon);
+        map.values[i] = normal * (gamma ? gamma[c] : 1) + (beta ? beta[c] : 0);
+    }
+    return map;
+}
+
+static struct naive_map activate(const cJSON *node, const struct naive_map *in) {
+    const char *kind = cJSON_GetObjectItem(cJSON_GetObjectItem(node, "attributes"), "kind")->valuestring;
+    struct naive_map map = new_map(in->height, in->width, in->channels);
+    for (int i = 0; i < in->height * in->width * in->channels; i++)
+        map.values[i] = fmin(fmax(in->values[i], 0), strcmp(kind, "relu6") ? INFINITY : 6);
+    return map;
+}
+
+static struct naive_map pad(const cJSON *node, const struct naive_map *in) {
+    const cJSON *attributes = cJSON_GetObjectItem(node, "attributes");
+    int p[4];
+    for (int i = 0; i < 4; i++) p[i] = number(attributes, "padding", i, 0);
+    struct naive_map map = new_map(in->height + p[0] + p[1], in->width + p[2] + p[3], in->channels);
+    for (int y = 0; y < map.height; y++)
+        for (int x = 0; x < map.width; x++)
+            for (int c = 0; c < map.channels; c++) *slot(&map, y, x, c) = at(in, y - p[0], x - p[2], c);
+    return map;
+}
+
+static struct naive_map add(const struct naive_map *a, const struct naive_map *b) {
+    struct naive_map map = new_map(a->height, a->width, a->channels);
+    for (int i = 0; i < a->height * a->width * a->channels; i++) map.values[i] = a->values[i] + b->values[i];
+    return map;
+}
+
+static struct naive_map enter(const struct model_maker *model, const uint8_t *rgb) {
+    const cJSON *input = cJSON_GetObjectItem(model->graph, "input");
+    struct naive_map map =
+        new_map(cJSON_GetObjectItem(input, "height")->valueint, cJSON_GetObjectItem(input, "width")->valueint, 3);
+    /* The format prescribes fp32 here. */
+    for (int i = 0; i < map.height * map.width * 3; i++) map.values[i] = (double)((float)rgb[i] / 127.5f - 1.0f);
+    return map;
+}
+
+static const struct naive_map *find(const struct value *values, int count, const char *name) {
+    for (int i = 0; i < count; i++)
+        if (!strcmp(values[i].name, name)) return &values[i].map;
+    fail_msg("no value %s", name);
+    return NULL;
+}
+
+static struct naive_map run_node(const struct model_maker *model, const cJSON *node, const struct value *values,
+                                 int count) {
+    const char *op = cJSON_GetObjectItem(node, "op")->valuestring;
+    const cJSON *inputs = cJSON_GetObjectItem(node, "inputs"), *second = cJSON_GetArrayItem(inputs, 1);
+    const struct naive_map *in = find(values, count, cJSON_GetArrayItem(inputs, 0)->valuestring);
+    if (!strcmp(op, "batch_norm")) return normalise(model, node, in);
+    if (!strcmp(op, "activation")) return activate(node, in);
+    if (!strcmp(op, "zero_pad")) return pad(node, in);
+    if (!strcmp(op, "add")) return add(in, find(values, count, second->valuestring));
+    return convolve(model, node, in);
+}
+
+struct naive_map naive_run(const struct model_maker *model, const uint8_t *rgb) {
+    struct value values[MAX_VALUES] = {{"input", enter(model, rgb)}};
+    const char *features = cJSON_GetObjectItem(cJSON_GetObjectItem(model->graph, "outputs"), "features")->valuestring;
+    const cJSON *node;
+    int count = 1;
+    struct naive_map result = {0};
+    cJSON_ArrayForEach(node, cJSON_GetObjectItem(model->graph, "nodes")) {
+        assert_in_range(count, 1, MAX_VALUES - 1);
+        struct naive_map map = run_node(model, node, values, count);
+        values[count++] = (struct value){cJSON_GetObjectItem(node, "name")->valuestring, map};
+    }
+    for (int i = 0; i < count; i++) {
+        if (strcmp(values[i].name, features)) free(values[i].map.values);
+        else result = values[i].map;
+    }
+    return result;
+}

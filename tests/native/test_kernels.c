@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every routine of every table that this CPU runs, against naive fp64 loops. All memory lies against a guard page, once
+ * at its end and once at its beginning.
+ *
+ * Bounds. A sum of n products in fp32 differs from the exact one by at most about n / 2 x 2^-23 x (sum of |products|);
+ * the epilogue rounds a few times more. A sum in fp64 is rounded once, when it is stored: 2^-24 of its value, and 1e-13
+ * of the magnitude for what fp64 itself loses. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "guarded.h"
+#include "kernels/kernels.h"
+
+#define HALF_ULP (1.0 / (1 << 24))
+#define MAX_SEGMENTS 5
+#define MAX_OUTPUTS 64 /* two blocks and to spare */
+
+static uint32_t random_state = 1;
+
+static float draw(void) {
+    random_state = random_state * 1664525u + 1013904223u;
+    return (float)(int32_t)random_state / (float)INT32_MAX;
+}
+
+static struct guarded random_floats(size_t count, int at_end) {
+    struct guarded memory = guarded_floats(count, at_end);
+    for (size_t i = 0; i < count; i++) memory.data[i] = draw();
+    return memory;
+}
+
+static double clamp(double value, double low, double high) { return fmin(fmax(value, low), high); }
+
+/* What a result should be, and by how much it may miss that. */
+struct expected {
+    double value, bound;
+};
+
+/* sum x scale + shift + residual, clamped; `magnitude` is the sum of |products|, `terms` their number. */
+static struct expected finish(double sum, double magnitude, ptrdiff_t terms, int wide, double scale, double shift,
+                              double residual, double low, double high) {
+    double value = sum * scale + shift + residual;
+    double whole = magnitude * fabs(scale) + fabs(shift) + fabs(residual);
+    double bound = wide ? HALF_ULP * fabs(value) * 1.0001 + 1e-13 * whole : HALF_ULP * (double)(terms + 4) * whole;
+    return (struct expected){clamp(value, low, high), bound};
+}
+
+static void check(float found, struct expected expected, const char *name) {
+    double difference = fabs(found - expected.value);
+    if (!(difference <= expected.bound))
+        fail_msg("%s: %.9g instead of %.9g, off by %g; %g is allowed", name, found, expected.value, difference,
+                 expected.bound);
+}
+
+/* ---- convolution ---- */
+
+struct conv_case {
+    const struct pm_conv_tiling *tiling;
+    int pixels, segments, residual, clamped, at_end;
+    ptrdiff_t distance;
+    ptrdiff_t lengths[MAX_SEGMENTS];
+};
+
+/* All memory of one case; output and residual have a gap between their blocks, which nobody may write to. */
+struct conv_memory {
+    struct guarded input, weights, scale, shift, residual, output;
+    struct pm_segment segments[MAX_SEGMENTS];
+    struct pm_conv_tile tile;
+    ptrdiff_t depth, output_floats;
+    int outputs; /* channels */
+};
+
+#define GAP 16
+#define UNTOUCHED (-12345.0f)
+
+static struct conv_memory set_up(const struct conv_case *c) {
+    struct conv_memory m = {.outputs = c->tiling->blocks * PM_BLOCK};
+    ptrdiff_t end = 0, pixels = (ptrdiff_t)c->pixels * PM_BLOCK, blocks = c->tiling->blocks;
+    for (int s = 0; s < c->segments; s++) { /* one plane after the other, so that the last read is the last float */
+        m.segments[s] = (struct pm_segment){end, c->lengths[s]};
+        end += (c->pixels - 1) * c->distance + c->lengths[s];
+        m.depth += c->lengths[s];
+    }
+    ptrdiff_t output_block = pixels + GAP, residual_block = pixels + 2 * GAP;
+    m.output_floats = (blocks - 1) * output_block + pixels;
+    m.input = random_floats((size_t)end, c->at_end);
+    m.weights = random_floats((size_t)(m.depth * m.outputs), c->at_end);
+    m.scale = random_floats((size_t)m.outputs, c->at_end);
+    m.shift = random_floats((size_t)m.outputs, c->at_end);
+    m.residual = random_floats((size_t)((blocks - 1) * residual_block + pixels), c->at_end);
+    m.output = guarded_floats((size_t)m.output_floats, c->at_end);
+    for (ptrdiff_t i = 0; i < m.output_floats; i++) m.output.data[i] = UNTOUCHED;
+    m.tile = (struct pm_conv_tile){.input = m.input.data,
+                                   .weights = m.weights.data,
+                                   .scale = m.scale.data,
+                                   .shift = m.shift.data,
+                                   .residual = c->residual ? m.residual.data : NULL,
+                                   .output = m.output.data,
+                                   .segment_count = c->segments,
+                                   .input_pixel = c->distance,
+                                   .output_block = output_block,
+                                   .residual_block = residual_block,
+                                   .low = c->clamped ? 0 : -INFINITY,
+                                   .high = c->clamped ? 0.5f : INFINITY};
+    return m;
+}
+
+static void tear_down(struct conv_memory *m) {
+    struct guarded *all[] = {&m->input, &m->weights, &m->scale, &m->shift, &m->residual, &m->output};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free_guarded(all[i]);
+}
+
+static struct expected expect_conv(const struct conv_case *c, const struct conv_memory *m, int wide, int pixel,
+                                   int channel) {
+    double sum = 0, magnitude = 0;
+    const float *weight = m->weights.data + channel;
+    for (int s = 0; s < c->segments; s++)
+        for (ptrdiff_t k = 0; k < c->lengths[s]; k++, weight += m->outputs) {
+            double product = (double)m->input.data[m->segments[s].offset + pixel * c->distance + k] * *weight;
+            sum += product;
+            magnitude += fabs(product);
+        }
+    ptrdiff_t slot = channel / PM_BLOCK * m->tile.residual_block + pixel * PM_BLOCK + channel % PM_BLOCK;
+    return finish(sum, magnitude, m->depth, wide, m->scale.data[channel], m->shift.data[channel],
+                  c->residual ? m->residual.data[slot] : 0, m->tile.low, m->tile.high);
+}
+
+/* The same pixels one by one must give the same bits. */
+static void check_alone(const struct conv_case *c, const struct conv_memory *m) {
+    float alone[2 * MAX_OUTPUTS];
+    for (int pixel = 0; pixel < c->pixels; pixel++) {
+        struct pm_conv_tile tile = m->tile;
+        tile.segments = m->segments;
+        tile.input += pixel * c->distance;
+        if (tile.residual) tile.residual += pixel * PM_BLOCK;
+        tile.output = alone;
+        tile.output_block = PM_BLOCK;
+        c->tiling->kernels[0](&tile);
+        for (int block = 0; block < c->tiling->blocks; block++)
+            assert_memory_equal(alone + block * PM_BLOCK,
+                                m->output.data + block * m->tile.output_block + pixel * PM_BLOCK,
+                                PM_BLOCK * sizeof(float));
+    }
+}
+
+static void check_conv(const struct conv_case *c, int scalar) {
+    struct conv_memory m = set_up(c);
+    m.tile.segments = m.segments;
+    c->tiling->kernels[c->pixels - 1](&m.tile);
+    for (int pixel = 0; pixel < c->pixels; pixel++)
+        for (int channel = 0; channel < m.outputs; channel++)
+            check(m.output.data[channel / PM_BLOCK * m.tile.output_block + pixel * PM_BLOCK + channel % PM_BLOCK],
+                  expect_conv(c, &m, scalar || c->tiling->wide, pixel, channel), c->tiling->name);
+    for (int block = 1; block < c->tiling->blocks; block++)
+        for (int i = 1; i <= GAP; i++) assert_true(m.output.data[block * m.tile.output_block - i] == UNTOUCHED);
+    check_alone(c, &m);
+    tear_down(&m);
+}
+
+/* Windows as the layers make them: full blocks, a partial last one, kernel rows of an RGB map, single floats. */
+static const struct {
+    int segments;
+    ptrdiff_t lengths[MAX_SEGMENTS];
+} windows[] = {
+    {1, {16}}, {2, {16, 16}}, {3, {16, 16, 8}}, {4, {16, 16, 16, 16}}, {5, {16, 16, 16, 16, 1}},
+    {1, {1}},  {1, {3}},      {2, {11, 7}},     {3, {9, 9, 9}},        {5, {21, 21, 21, 21, 21}},
+};
+
+static int check_tiling(const struct pm_conv_tiling *tiling, int scalar) {
+    static const ptrdiff_t any[] = {16, 32, 48, 3, 6, 9, 1};
+    int cases = 0;
+    for (size_t w = 0; w < sizeof windows / sizeof *windows; w++)
+        for (int pixels = 1; pixels <= tiling->pixels; pixels++)
+            for (size_t d = 0; d < (tiling->input_pixel ? 1 : sizeof any / sizeof *any); d++)
+                for (int way = 0; way < 8; way++, cases++) {
+                    struct conv_case c = {.tiling = tiling,
+                                          .pixels = pixels,
+                                          .segments = windows[w].segments,
+                                          .residual = way & 1,
+                                          .clamped = way >> 1 & 1,
+                                          .at_end = way >> 2,
+                                          .distance = tiling->input_pixel ? tiling->input_pixel : any[d]};
+                    memcpy(c.lengths, windows[w].lengths, sizeof c.lengths);
+                    check_conv(&c, scalar);
+                }
+    return cases;
+}
+
+static void check_conv_rows(const struct pm_kernels *kernels) {
+    int wide = 0, narrow = 0;
+    for (int i = 0; i < PM_CONV_TILINGS_MAX && kernels->conv[i].name; i++) {
+        const struct pm_conv_tiling *tiling = &kernels->conv[i];
+        assert_in_range(tiling->pixels, 1, PM_CONV_PIXELS_MAX);
+        assert_in_range(tiling->blocks * PM_BLOCK, PM_BLOCK, MAX_OUTPUTS);
+        int cases = check_tiling(tiling, kernels->level == PM_CPU_SCALAR);
+        print_message("           %s%s: %d cases\n", tiling->name, tiling->wide ? " (wide)" : "", cases);
+        /* Some row must take one block at any distance. */
+        if (tiling->blocks == 1 && tiling->input_pixel == 0) ++*(tiling->wide ? &wide : &narrow);
+    }
+    assert_true(wide && narrow);
+}
+
+/* ---- depthwise ---- */
+
+struct depthwise_case {
+    int height, width, pixels, clamped, at_end;
+    ptrdiff_t tap, pixel;
+};
+
+/* fp32 takes a pixel of the window, which is of order one here, off each input, and adds it times the sum of the taps.
+ */
+static struct expected expect_depthwise(const struct depthwise_case *c, const struct pm_depthwise_row *r, int wide,
+                                        int i) {
+    double sum = 0, magnitude = 0;
+    const float *origin = r->input + i / PM_BLOCK * c->pixel + i % PM_BLOCK;
+    for (int tap = 0; tap < c->height * c->width; tap++) {
+        double x = origin[tap / c->width * r->input_row + tap % c->width * c->tap];
+        double weight = r->weights[tap * PM_BLOCK + i % PM_BLOCK];
+        sum += x * weight;
+        magnitude += (fabs(x) + 2) * fabs(weight);
+    }
+    return finish(sum, magnitude, c->height * c->width, wide, r->scale[i % PM_BLOCK], r->shift[i % PM_BLOCK], 0, r->low,
+                  r->high);
+}
+
+static struct guarded sums_of_taps(const float *weights, int taps, int at_end) {
+    struct guarded total = guarded_floats(PM_BLOCK, at_end);
+    for (int c = 0; c < PM_BLOCK; c++) {
+        double sum = 0;
+        for (int tap = 0; tap < taps; tap++) sum += weights[tap * PM_BLOCK + c];
+        total.data[c] = (float)sum;
+    }
+    return total;
+}
+
+static void check_depthwise(const struct pm_depthwise_variant *variant, const struct depthwise_case *c, int wide) {
+    ptrdiff_t span = (c->width - 1) * c->tap + (c->pixels - 1) * c->pixel, row = span + 2 * PM_BLOCK;
+    struct guarded input = random_floats((size_t)((c->height - 1) * row + span + PM_BLOCK), c->at_end);
+    struct guarded weights = random_floats((size_t)(c->height * c->width) * PM_BLOCK, c->at_end);
+    struct guarded total = sums_of_taps(weights.data, c->height * c->width, c->at_end);
+    struct guarded epilogue = random_floats(2 * PM_BLOCK, c->at_end);
+    struct guarded output = guarded_floats((size_t)c->pixels * PM_BLOCK, c->at_end);
+    struct pm_depthwise_row r = {.input = input.data,
+                                 .weights = weights.data,
+                                 .total = total.data,
+                                 .scale = epilogue.data,
+                                 .shift = epilogue.data + PM_BLOCK,
+                                 .output = output.data,
+                                 .pixels = c->pixels,
+                                 .input_row = row,
+                                 .input_tap = c->tap,
+                                 .input_pixel = c->pixel,
+                                 .kernel_height = c->height,
+                                 .kernel_width = c->width,
+                                 .low = c->clamped ? 0 : -INFINITY,
+                                 .high = c->clamped ? 0.5f : INFINITY};
+    variant->run(&r);
+    for (int i = 0; i < c->pixels * PM_BLOCK; i++)
+        check(output.data[i], expect_depthwise(c, &r, wide, i), variant->name);
+    for (int i = 0; i < c->pixels; i++) { /* alone: the same bits */
+        float alone[PM_BLOCK];
+        struct pm_depthwise_row one = r;
+        one.input += i * c->pixel;
+        one.output = alone;
+        one.pixels = 1;
+        variant->run(&one);
+        assert_memory_equal(alone, output.data + i * PM_BLOCK, sizeof alone);
+    }
+    struct guarded *all[] = {&input, &weights, &total, &epilogue, &output};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free_guarded(all[i]);
+}
+
+/* Every window that the variant takes. */
+static void check_variant(const struct pm_depthwise_variant *variant, int wide) {
+    static const int shapes[][2] = {{1, 1}, {3, 3}, {5, 5}, {7, 7}, {2, 4}, {1, 7}, {7, 1}};
+    for (size_t s = 0; s < (variant->kernel ? 1 : sizeof shapes / sizeof *shapes); s++)
+        for (int pixels = 1; pixels <= 23; pixels++)
+            for (int way = 0; way < 4; way++)
+                for (int spread = 1; spread <= 3; spread++) { /* dilation and stride, in pixels */
+                    struct depthwise_case c = {shapes[s][0],      shapes[s][1],           pixels, way & 1, way >> 1,
+                                               spread * PM_BLOCK, (4 - spread) * PM_BLOCK};
+                    if (variant->kernel) {
+                        c.height = c.width = variant->kernel;
+                        c.tap = PM_BLOCK;
+                        c.pixel = variant->input_pixel;
+                    }
+                    check_depthwise(variant, &c, wide);
+                }
+    print_message("           %s\n", variant->name);
+}
+
+static void check_depthwise_rows(const struct pm_kernels *kernels) {
+    int wide = 0, narrow = 0;
+    for (int i = 0; i < PM_DEPTHWISE_VARIANTS_MAX && kernels->depthwise[i].name; i++) {
+        const struct pm_depthwise_variant *variant = &kernels->depthwise[i];
+        check_variant(variant, variant->wide || kernels->level == PM_CPU_SCALAR);
+        if (variant->kernel == 0) ++*(variant->wide ? &wide : &narrow); /* takes any window */
+    }
+    assert_true(wide && narrow);
+}
+
+/* ---- element by element ---- */
+
+static void check_add(const struct pm_kernels *kernels, ptrdiff_t count, int at_end, int in_place) {
+    struct guarded a = random_floats((size_t)count, at_end), b = random_floats((size_t)count, at_end);
+    struct guarded out = guarded_floats((size_t)count, at_end), first = guarded_floats((size_t)count, at_end);
+    memcpy(first.data, a.data, (size_t)count * sizeof(float));
+    float *to = in_place ? a.data : out.data;
+    kernels->add(to, a.data, b.data, count, -0.5f, 1);
+    for (ptrdiff_t i = 0; i < count; i++) {
+        float exact = first.data[i] + b.data[i]; /* one rounding: the same everywhere */
+        assert_true(to[i] == (float)clamp(exact, -0.5, 1));
+    }
+    free_guarded(&a);
+    free_guarded(&b);
+    free_guarded(&out);
+    free_guarded(&first);
+}
+
+static void check_affine(const struct pm_kernels *kernels, ptrdiff_t pixels, int at_end) {
+    size_t count = (size_t)pixels * PM_BLOCK;
+    struct guarded in = random_floats(count, at_end), out = guarded_floats(count, at_end);
+    struct guarded scale = random_floats(PM_BLOCK, at_end), shift = random_floats(PM_BLOCK, at_end);
+    kernels->affine(out.data, in.data, scale.data, shift.data, pixels, 0, INFINITY);
+    for (size_t i = 0; i < count; i++) {
+        double x = in.data[i], c = scale.data[i % PM_BLOCK];
+        check(out.data[i], finish(x * c, fabs(x * c), 0, 0, 1, shift.data[i % PM_BLOCK], 0, 0, INFINITY), "affine");
+    }
+    free_guarded(&in);
+    free_guarded(&out);
+    free_guarded(&scale);
+    free_guarded(&shift);
+}
+
+static void check_pooling(const struct pm_kernels *kernels, ptrdiff_t pixels, int at_end) {
+    size_t count = (size_t)pixels * PM_BLOCK;
+    struct guarded in = random_floats(count, at_end), sums = random_floats(PM_BLOCK, at_end);
+    struct guarded tops = random_floats(PM_BLOCK, at_end);
+    double sum[PM_BLOCK], magnitude[PM_BLOCK];
+    float top[PM_BLOCK];
+    for (int c = 0; c < PM_BLOCK; c++) {
+        sum[c] = sums.data[c];
+        magnitude[c] = fabs(sum[c]);
+        top[c] = tops.data[c];
+    }
+    for (size_t i = 0; i < count; i++) {
+        sum[i % PM_BLOCK] += in.data[i];
+        magnitude[i % PM_BLOCK] += fabsf(in.data[i]);
+        top[i % PM_BLOCK] = fmaxf(top[i % PM_BLOCK], in.data[i]);
+    }
+    kernels->sum(sums.data, in.data, pixels);
+    kernels->maximum(tops.data, in.data, pixels);
+    for (int c = 0; c < PM_BLOCK; c++) {
+        check(sums.data[c], finish(sum[c], magnitude[c], pixels, 0, 1, 0, 0, -INFINITY, INFINITY), "sum");
+        assert_true(tops.data[c] == top[c]);
+    }
+    free_guarded(&in);
+    free_guarded(&sums);
+    free_guarded(&tops);
+}
+
+static void check_elements(const struct pm_kernels *kernels) {
+    for (ptrdiff_t pixels = 1; pixels <= 20; pixels++)
+        for (int at_end = 0; at_end < 2; at_end++) {
+            check_add(kernels, pixels * PM_BLOCK, at_end, 0);
+            check_add(kernels, pixels * PM_BLOCK, at_end, 1);
+            check_affine(kernels, pixels, at_end);
+            check_pooling(kernels, pixels, at_end);
+        }
+    assert_true(kernels->peak(1000) > 0);
+}
+
+/* ---- tables ---- */
+
+static void each_table(void (*check_table)(const struct pm_kernels *kernels)) {
+    int count;
+    const struct pm_kernels *const *tables = pm_kernels_available(&count);
+    assert_true(count >= 1);
+    for (int i = 0; i < count; i++) check_table(tables[i]);
+}
+
+static void test_conv(void **state) {
+    (void)state;
+    each_table(check_conv_rows);
+}
+
+static void test_depthwise(void **state) {
+    (void)state;
+    each_table(check_depthwise_rows);
+}
+
+static void test_elements(void **state) {
+    (void)state;
+    each_table(check_elements);
+}
+
+/* The list ascends from the portable table, whatever was compiled; each table answers to its own level. */
+static void test_tables(void **state) {
+    (void)state;
+    int count, all = 0;
+    const struct pm_kernels *const *tables = pm_kernels_available(&count);
+#define PM_KERNELS(name) all++;
+#include "kernels/kernels.def"
+#undef PM_KERNELS
+    for (int i = count; i < all; i++) print_message("skipped: this CPU has no %s\n", tables[i]->name);
+    assert_int_equal(tables[0]->level, PM_CPU_SCALAR);
+    for (int i = 0; i < count; i++) {
+        assert_ptr_equal(pm_kernels_at_most(tables[i]->level), tables[i]);
+        assert_string_equal(tables[i]->name, pm_cpu_name(tables[i]->level));
+        if (i) assert_true(tables[i]->level > tables[i - 1]->level);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_conv),
+        cmocka_unit_test(test_depthwise),
+        cmocka_unit_test(test_elements),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
