@@ -156,8 +156,9 @@ pomona_status pm_container_open(struct pm_container *container, const uint8_t *d
     POMONA_RETURN_IF(entries > MAX_TENSORS, error, POMONA_BAD_MODEL, "more than %d tensors", MAX_TENSORS);
     container->tensors = pm_allocate_zeroed((size_t)entries, sizeof *container->tensors);
     struct extent *extents = pm_allocate_zeroed((size_t)entries, sizeof *extents);
-    pomona_status status = pm_fail(error, POMONA_OUT_OF_MEMORY, "no memory for a table of %d tensors", entries);
-    if (container->tensors && extents) status = read_tensors(container, data + begin, length - begin, extents, error);
+    pomona_status status = container->tensors && extents
+                               ? read_tensors(container, data + begin, length - begin, extents, error)
+                               : pm_fail(error, POMONA_OUT_OF_MEMORY, "no memory for a table of %d tensors", entries);
     pm_free(extents);
     return status ? status : check_contents(container, error);
 }

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Which level is used under the environment's POMONA_CPU. CTest runs this once for each value of interest. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kernels/kernels.h"
+#include "pomona.h"
+
+/* "At most this level": a higher or unknown word leaves what the CPU has. */
+static enum pm_cpu_level expected(void) {
+    const char *wanted = getenv("POMONA_CPU");
+    enum pm_cpu_level level = pm_cpu_detected();
+    for (int i = 0; wanted && i < (int)level; i++)
+        if (!strcmp(wanted, pm_cpu_name((enum pm_cpu_level)i))) return (enum pm_cpu_level)i;
+    return level;
+}
+
+static void test_allowed(void **state) {
+    (void)state;
+    assert_int_equal(pm_cpu_allowed(), expected());
+    assert_int_equal(pm_cpu_allowed(), expected()); /* asked once, kept */
+    print_message("           POMONA_CPU=%s: %s, kernels %s\n", getenv("POMONA_CPU") ? getenv("POMONA_CPU") : "",
+                  pm_cpu_name(pm_cpu_allowed()), pomona_cpu_level());
+}
+
+/* The best table that was compiled and is allowed. */
+static void test_level(void **state) {
+    (void)state;
+    const char *best = "scalar";
+    int count;
+    const struct pm_kernels *const *tables = pm_kernels_available(&count);
+    for (int i = 0; i < count; i++)
+        if (tables[i]->level <= expected()) best = tables[i]->name;
+    assert_string_equal(pomona_cpu_level(), best);
+}
+
+static void test_names(void **state) {
+    (void)state;
+    static const char *const names[PM_CPU_LEVELS] = {"scalar", "avx2", "avx512", "vnni", "amx", "neon"};
+    for (int i = 0; i < PM_CPU_LEVELS; i++) assert_string_equal(pm_cpu_name((enum pm_cpu_level)i), names[i]);
+}
+
+static void test_peak(void **state) {
+    (void)state;
+    double peak = pomona_cpu_peak();
+    assert_true(peak > 1e7 && peak < 1e13); /* multiply-accumulates a second of one thread */
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_allowed), cmocka_unit_test(test_level),
+                                       cmocka_unit_test(test_names), cmocka_unit_test(test_peak)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

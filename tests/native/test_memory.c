@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Memory that runs out at each place in turn, once or for good: the call says so, nothing is left behind, and the next
+ * call works. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/memory.h"
+#include "jpeg_maker.h"
+#include "malloc_watch.h"
+#include "model_maker.h"
+
+#define SIDE 18
+
+static struct model_file file;
+static struct jpeg_file jpeg;
+
+static int set_up(void **state) {
+    (void)state;
+    struct model_maker maker;
+    watch_json();
+    maker_small_net(&maker, SIDE, 24, 4);
+    maker_node(&maker, "zero_pad", "copy", "wide", "{\"padding\": [0, 0, 0, 0]}"); /* parts that stay unfolded */
+    maker_node(&maker, "activation", "relu", "copy", "{\"kind\": \"relu\"}");
+    maker_norm(&maker, "norm", "relu", 24);
+    maker_norm(&maker, "norm again", "norm", 24);
+    maker_features(&maker, "norm again");
+    struct model_file aligned = maker_write(&maker);
+    file = (struct model_file){malloc(aligned.length + 1), aligned.length};
+    memcpy(file.data + 1, aligned.data, aligned.length); /* askew, so that the library copies it */
+    free_model(&aligned);
+    maker_end(&maker);
+    jpeg = make_jpeg((struct jpeg_kind){.width = 50, .height = 40, .space = JCS_RGB});
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    free_model(&file);
+    free_jpeg(&jpeg);
+    return pomona_memory_in_use() != 0;
+}
+
+/* Opens a model and a session, runs, closes; the vector goes to `vector`. */
+static pomona_status whole_way(float *vector, pomona_error *error) {
+    pomona_model *model = NULL;
+    pomona_session *session = NULL;
+    pomona_bytes image = {jpeg.data, jpeg.length};
+    pomona_reason reason;
+    pomona_status status = pomona_model_open_memory(file.data + 1, file.length, NULL, &model, error);
+    if (!status) status = pomona_session_open(model, NULL, &session, error);
+    if (!status) status = pomona_session_run(session, &image, 1, vector, &reason, error);
+    pomona_session_close(session);
+    pomona_model_close(model);
+    return status;
+}
+
+/* Fails the 1st, 2nd, ... allocation until none is left to fail; returns how many there were. */
+static uint64_t each_failure(void (*fail_at)(uint64_t nth), pomona_status *last) {
+    float expected[64], found[64];
+    uint64_t nth = 0;
+    assert_int_equal(whole_way(expected, NULL), POMONA_OK);
+    do {
+        pomona_error error = {.message = ""};
+        fail_at(++nth);
+        *last = whole_way(found, &error);
+        fail_at(0);
+        assert_int_equal(pomona_memory_in_use(), 0);
+        assert_true(*last == POMONA_OK || *last == POMONA_OUT_OF_MEMORY);
+        assert_int_equal(error.status, *last);
+        assert_int_equal(*last == POMONA_OUT_OF_MEMORY, strstr(error.message, "no memory") != NULL);
+        memset(found, 0, sizeof found);
+        assert_int_equal(whole_way(found, NULL), POMONA_OK);
+        assert_memory_equal(found, expected, 24 * sizeof *found);
+    } while (*last != POMONA_OK && nth < 100000);
+    return nth - 1;
+}
+
+static void fail_once(uint64_t nth) { pm_fail_allocation(nth, 0); }
+
+static void fail_for_good(uint64_t nth) { pm_fail_allocation(nth, 1); }
+
+/* Both ways find the same number of places: none hides behind another, and none is passed over in silence. */
+static void test_library(void **state) {
+    (void)state;
+    pomona_status last;
+    float vector[64];
+    uint64_t before = pm_allocation_count();
+    assert_int_equal(whole_way(vector, NULL), POMONA_OK);
+    uint64_t all = pm_allocation_count() - before;
+    assert_int_equal(each_failure(fail_once, &last), all);
+    assert_int_equal(each_failure(fail_for_good, &last), all);
+    assert_true(all > 30);
+}
+
+static void test_json(void **state) {
+    (void)state;
+    pomona_status last;
+    assert_true(each_failure(watch_fail_json, &last) > 300);
+}
+
+static void test_counting(void **state) {
+    (void)state;
+    uint64_t before = pomona_memory_in_use(), count = pm_allocation_count();
+    void *small = pm_allocate(100), *nothing = pm_allocate(0), *large = pm_allocate(3 * PM_HUGE_PAGE + 5);
+    assert_non_null(small);
+    assert_non_null(nothing);
+    assert_int_equal((uintptr_t)small % PM_ALIGNMENT, 0);
+    assert_int_equal((uintptr_t)large % PM_HUGE_PAGE, 0);
+    assert_int_equal(pomona_memory_in_use() - before, 100 + 3 * PM_HUGE_PAGE + 5);
+    assert_int_equal(pm_allocation_count() - count, 3);
+    memset(large, 1, 3 * PM_HUGE_PAGE + 5);
+    pm_free(small);
+    pm_free(nothing);
+    pm_free(large);
+    pm_free(NULL);
+    pm_count_foreign(7);
+    assert_int_equal(pomona_memory_in_use() - before, 7);
+    pm_count_foreign(-7);
+    assert_null(pm_allocate(SIZE_MAX));
+    assert_null(pm_allocate_zeroed(SIZE_MAX / 2, 3));
+    assert_int_equal(pomona_memory_in_use(), before);
+}
+
+static void test_products(void **state) {
+    (void)state;
+    uint64_t result = 1;
+    assert_true(pm_multiply(UINT32_MAX, UINT32_MAX, &result) && result == (uint64_t)UINT32_MAX * UINT32_MAX);
+    assert_false(pm_multiply((uint64_t)1 << 32, (uint64_t)1 << 32, &result));
+    assert_true(pm_add(UINT64_MAX, 0, &result) && result == UINT64_MAX);
+    assert_false(pm_add(UINT64_MAX, 1, &result));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_library),
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_counting),
+        cmocka_unit_test(test_products),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
