@@ -203,7 +203,7 @@ typedef enum pomona_pooling {
 typedef struct pomona_session_options {
     size_t size; /* sizeof(pomona_session_options) */
     pomona_pooling pooling;
-    uint32_t batch; /* images that go through a layer together, 1 to POMONA_MAX_BATCH, default 4; same results */
+    uint32_t batch; /* images that go through a layer together, 1 to POMONA_MAX_BATCH, default 2; same results */
     pomona_image_options image;
 } pomona_session_options;
 

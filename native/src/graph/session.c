@@ -10,7 +10,7 @@
 #include "graph/pool.h"
 #include "image/image.h"
 
-#define DEFAULT_BATCH 4
+#define DEFAULT_BATCH 2 /* more only push the maps out of the L2 cache */
 
 struct pomona_session {
     pomona_model *model;

@@ -113,11 +113,7 @@ final class FeatureRows implements Iterator<Row> {
             }
             return Vectors.dense(values);
         }
-        Float[] values = new Float[length]; // Spark's row encoder takes arrays of objects
-        for (int i = 0; i < length; i++) {
-            values[i] = features[start + i];
-        }
-        return values;
+        return Arrays.copyOfRange(features, start, start + length); // the row encoder copies primitive arrays whole
     }
 
     private Row output(Row row, Object value, String error) {

@@ -81,7 +81,7 @@ public abstract class ImageFeaturizerParams extends Transformer {
         setDefault(resample, "bicubic");
         setDefault(fit, "squash");
         setDefault(precision, "fp32");
-        setDefault(batchSize, 4); // more images a layer only leave the cache: measured on MobileNetV2
+        setDefault(batchSize, 2); // more images a layer only leave the cache: measured on MobileNetV2
         setDefault(mode, "PERMISSIVE");
         setDefault(corruptData, "reject");
         setDefault(maxBytes, 0L);
