@@ -70,6 +70,6 @@ int tool_decode(int argc, char **argv) {
     if (!out) return tool_fail(EXIT_FAILED, "cannot write %s: %s", options.out, strerror(errno));
     status = write_all(&options, argv + first, count, out);
     if (fclose(out) && !status) status = tool_fail(EXIT_FAILED, "cannot write %s: %s", options.out, strerror(errno));
-    if (status) remove(options.out);
+    if (status) tool_discard(options.out);
     return status;
 }

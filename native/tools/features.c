@@ -32,13 +32,14 @@ static const char *const accepted[] = {"model",      "pooling",   "resample",  "
                                        "batch",      "threads",   "top",       "mode", "corrupt-data",
                                        "max-pixels", "max-bytes", "max-scans", "out",  NULL};
 
-/* Images that a thread takes at once. */
+/* Images that a thread takes at once, unless a batch has more, and in one round. */
 #define SHARE 8
-#define SHARES_A_THREAD 8
+#define ROUND 64
 
 struct round {
     char *const *paths;
     size_t count, length; /* images, numbers in a vector */
+    size_t share, most;   /* images that a thread takes at once, and of one round */
     float *rows;
     pomona_reason *reasons;
     atomic_size_t next;
@@ -53,8 +54,8 @@ struct worker {
 
 static int run_share(struct worker *worker, size_t first, size_t count) {
     struct round *round = worker->round;
-    uint8_t *data[SHARE] = {0};
-    pomona_bytes images[SHARE] = {0};
+    uint8_t *data[POMONA_MAX_BATCH] = {0};
+    pomona_bytes images[POMONA_MAX_BATCH] = {0};
     pomona_error error;
     int status = 0;
     for (size_t i = 0; !status && i < count; i++) {
@@ -73,8 +74,8 @@ static void *run_worker(void *argument) {
     struct worker *worker = argument;
     struct round *round = worker->round;
     for (size_t first;
-         (first = atomic_fetch_add(&round->next, SHARE)) < round->count && !atomic_load(&round->failed);) {
-        size_t count = round->count - first < SHARE ? round->count - first : SHARE;
+         (first = atomic_fetch_add(&round->next, round->share)) < round->count && !atomic_load(&round->failed);) {
+        size_t count = round->count - first < round->share ? round->count - first : round->share;
         if (run_share(worker, first, count)) atomic_store(&round->failed, 1);
     }
     return NULL;
@@ -92,10 +93,21 @@ static int run_round(struct round *round, struct worker *workers, uint32_t threa
     return atomic_load(&round->failed) ? EXIT_FAILED : 0;
 }
 
+/* A CSV field: in quotes, which are doubled inside, where it holds what would end it. */
+static void write_field(const char *text, FILE *out) {
+    int quoted = strpbrk(text, ",\"\r\n") != NULL;
+    if (quoted) fputc('"', out);
+    for (; *text; text++) {
+        if (*text == '"') fputc('"', out);
+        fputc(*text, out);
+    }
+    if (quoted) fputc('"', out);
+}
+
 static int write_rows(const struct round *round, int csv, FILE *out) {
     if (!csv) return fwrite(round->rows, round->length * sizeof(float), round->count, out) == round->count ? 0 : -1;
     for (size_t i = 0; i < round->count; i++) {
-        fputs(round->paths[i], out);
+        write_field(round->paths[i], out);
         for (size_t j = 0; j < round->length; j++) fprintf(out, ",%.9g", (double)round->rows[i * round->length + j]);
         fputc('\n', out);
     }
@@ -122,13 +134,13 @@ static void progress(size_t done, size_t all, double begin) {
 
 static int run_all(const struct tool_options *options, const struct tool_paths *list, struct worker *workers,
                    struct round *round, FILE *out) {
-    size_t shape[] = {list->count, round->length}, most = (size_t)options->threads * SHARE * SHARES_A_THREAD, bad = 0;
+    size_t shape[] = {list->count, round->length}, bad = 0;
     int csv = !options->out || strlen(options->out) < 4 || strcmp(options->out + strlen(options->out) - 4, ".npy");
     double begin = tool_seconds();
     if (!csv && tool_npy_start(out, "<f4", shape, 2)) return EXIT_FAILED;
     for (size_t first = 0; first < list->count; first += round->count) {
         round->paths = list->paths + first;
-        round->count = list->count - first < most ? list->count - first : most;
+        round->count = list->count - first < round->most ? list->count - first : round->most;
         if (run_round(round, workers, options->threads)) return EXIT_FAILED;
         bad += report(round);
         if (bad && options->failfast) return tool_fail(EXIT_FAILED, "stopped at a bad image (--mode failfast)");
@@ -146,40 +158,42 @@ static int open_sessions(const struct tool_options *options, pomona_model *model
             return tool_fail(EXIT_FAILED, "%s", error.message);
         workers[i].round = round;
     }
-    size_t images = (size_t)options->threads * SHARE * SHARES_A_THREAD;
+    round->share = options->session.batch > SHARE ? options->session.batch : SHARE;
+    round->most = options->threads * (round->share > ROUND ? round->share : ROUND);
     round->length = pomona_session_output_length(workers[0].session);
-    round->rows = malloc(images * round->length * sizeof *round->rows);
-    round->reasons = malloc(images * sizeof *round->reasons);
+    round->rows = malloc(round->most * round->length * sizeof *round->rows);
+    round->reasons = malloc(round->most * sizeof *round->reasons);
     return round->rows && round->reasons ? 0 : tool_fail(EXIT_FAILED, "out of memory");
 }
 
-static int features(const struct tool_options *options, const struct tool_paths *list, FILE *out) {
+/* To a file that is removed again when the run fails, or to stdout. */
+static int run_to(const struct tool_options *options, const struct tool_paths *list, struct worker *workers,
+                  struct round *round) {
+    FILE *out = options->out ? fopen(options->out, "wb") : stdout;
+    const char *name = options->out ? options->out : "to stdout";
+    if (!out) return tool_fail(EXIT_FAILED, "cannot write %s: %s", name, strerror(errno));
+    int status = run_all(options, list, workers, round, out);
+    if ((options->out ? fclose(out) : fflush(out)) && status <= EXIT_SOME_FAILED)
+        status = tool_fail(EXIT_FAILED, "cannot write %s: %s", name, strerror(errno));
+    if (options->out && status > EXIT_SOME_FAILED) tool_discard(options->out);
+    return status;
+}
+
+static int features(const struct tool_options *options, const struct tool_paths *list) {
     struct round round = {0};
     pomona_model *model = NULL;
     pomona_error error;
     struct worker *workers = calloc(options->threads, sizeof *workers);
     int status = workers ? 0 : tool_fail(EXIT_FAILED, "out of memory");
     if (!status && pomona_model_open(options->model, &options->model_options, &model, &error))
-        status = tool_fail(EXIT_FAILED, "%s", error.message);
+        status = tool_fail(EXIT_FAILED, "%s: %s", options->model, error.message);
     if (!status) status = open_sessions(options, model, workers, &round);
-    if (!status) status = run_all(options, list, workers, &round, out);
+    if (!status) status = run_to(options, list, workers, &round);
     for (uint32_t i = 0; workers && i < options->threads; i++) pomona_session_close(workers[i].session);
     pomona_model_close(model);
     free(round.rows);
     free(round.reasons);
     free(workers);
-    return status;
-}
-
-/* To a file that is removed again when the run fails, or to stdout. */
-static int features_to(const struct tool_options *options, const struct tool_paths *list) {
-    if (!options->out) return features(options, list, stdout);
-    FILE *out = fopen(options->out, "wb");
-    if (!out) return tool_fail(EXIT_FAILED, "cannot write %s: %s", options->out, strerror(errno));
-    int status = features(options, list, out);
-    if (fclose(out) && status <= EXIT_SOME_FAILED)
-        status = tool_fail(EXIT_FAILED, "cannot write %s: %s", options->out, strerror(errno));
-    if (status > EXIT_SOME_FAILED) remove(options->out);
     return status;
 }
 
@@ -193,7 +207,7 @@ int tool_features(int argc, char **argv) {
     if (options.top) return tool_fail(EXIT_FAILED, "--top: the model %s has no classifier", options.model);
     for (int i = first; !status && i < argc; i++) status = tool_add_paths(&list, argv[i]);
     if (!status && list.count == 0) status = tool_fail(EXIT_FAILED, "no .jpg or .jpeg file found");
-    if (!status) status = features_to(&options, &list);
+    if (!status) status = features(&options, &list);
     tool_free_paths(&list);
     return status;
 }

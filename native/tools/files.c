@@ -87,3 +87,8 @@ int tool_read_file(const char *path, uint8_t **data, size_t *length) {
     *length = size;
     return 0;
 }
+
+void tool_discard(const char *path) {
+    struct stat info;
+    if (!lstat(path, &info) && S_ISREG(info.st_mode)) remove(path);
+}

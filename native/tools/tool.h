@@ -73,6 +73,9 @@ void tool_free_paths(struct tool_paths *list);
 /* The whole file in memory of malloc, or EXIT_FAILED after a message. */
 int tool_read_file(const char *path, uint8_t **data, size_t *length);
 
+/* Removes an output that was not finished; leaves alone what is no plain file (/dev/stdout). */
+void tool_discard(const char *path);
+
 /* ---- npy.c ---- */
 
 /* Starts a version 1.0 .npy file of C order; `type` is "<f4" or "|u1". 0 or EXIT_FAILED after a message. */
