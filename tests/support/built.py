@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 from pathlib import Path
-from typing import Iterable
+from typing import Iterable, Optional
 
 import numpy as np
 import pytest
@@ -31,9 +31,22 @@ def jar_path() -> Path:
     return found
 
 
-def features_by_cli(model: Path, images: Iterable[Path], out: Path, *options: str) -> np.ndarray:
+def run_cli(*words, level: Optional[str] = None, stdout=subprocess.PIPE) -> subprocess.CompletedProcess:
+    """`pomona WORDS...` with its outputs as text; `level` replaces POMONA_CPU ("": the best)."""
+    environment = {**os.environ, "POMONA_CPU": os.environ.get("POMONA_CPU", "") if level is None else level}
+    command = [str(word) for word in (built("bin/pomona"), *words)]
+    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def level_in_use(wanted: str) -> str:
+    """What the command line makes of POMONA_CPU; "" asks for the best."""
+    return re.search(r"^kernels +(\w+)", run_cli("doctor", level=wanted).stdout, re.MULTILINE).group(1)
+
+
+def features_by_cli(
+    model: Path, images: Iterable[Path], out: Path, *options: str, level: Optional[str] = None
+) -> np.ndarray:
     """The vectors that the command line writes, one row an image in the order given; NaN for a bad one."""
-    command = [built("bin/pomona"), "features", "--model", model, *options, "--out", out, *images]
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    done = run_cli("features", "--model", model, *options, "--out", out, *images, level=level)
     assert done.returncode in (0, 1), done.stderr
     return np.load(out)
