@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * What the JNI files share. Every helper that can throw says so by its result: the caller returns at once, since no
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What the JNI files share. Every helper that can throw says so by its result: the caller returns at once, since no
  * JNI function but the releasing ones may be called while an exception is pending. */
 #ifndef POMONA_JNI_UTIL_H
 #define POMONA_JNI_UTIL_H

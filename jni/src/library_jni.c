@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * pomona.Library: facts about the library itself. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* pomona.Library: facts about the library itself. */
 #include "jni_util.h"
 #include "pomona_Library.h"
 

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * pomona.Model */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* pomona.Model */
 #include <stdlib.h>
 
 #include "jni_util.h"

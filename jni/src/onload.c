@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Loading and unloading. The handshake comes first: a library of another build is turned away here, before any of its
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Loading and unloading. The handshake comes first: a library of another build is turned away here, before any of its
  * functions can bind to a class, so that the loader can go on to its next source. */
 #include "jni_util.h"
 

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * pomona.Session: a batch of byte arrays to vectors. The arrays are copied, not pinned: a decode takes milliseconds and
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* pomona.Session: a batch of byte arrays to vectors. The arrays are copied, not pinned: a decode takes milliseconds and
  * must not hold up the garbage collector. */
 #include <stdlib.h>
 

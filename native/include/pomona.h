@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Pomona: JPEG bytes to CNN feature vectors.
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Pomona: JPEG bytes to CNN feature vectors.
  *
  * Objects
  *   pomona_model    immutable after opening; weights are packed once and shared by all threads.

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * The network alone, on pixels drawn once. Each thread has a session of its own and is timed by itself. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The network alone, on pixels drawn once. Each thread has a session of its own and is timed by itself. */
 #include <pthread.h>
 #include <stdlib.h>
 

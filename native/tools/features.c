@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Files to vectors. The images go through in rounds: threads of our own read and run their share of a round, then its
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Files to vectors. The images go through in rounds: threads of our own read and run their share of a round, then its
  * rows are written in order, so that memory stays bounded. */
 #include <errno.h>
 #include <pthread.h>

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * What the commands of the CLI share. The CLI is a user of pomona.h like any other. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What the commands of the CLI share. The CLI is a user of pomona.h like any other. */
 #ifndef POMONA_TOOLS_TOOL_H
 #define POMONA_TOOLS_TOOL_H
 

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Memory whose neighbours cannot be touched: a read or write out of bounds ends the program at once. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Memory whose neighbours cannot be touched: a read or write out of bounds ends the program at once. */
 #ifndef POMONA_TESTS_GUARDED_H
 #define POMONA_TESTS_GUARDED_H
 

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * JPEGs made in memory by libjpeg's own encoder, for the tests of the decoder. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* JPEGs made in memory by libjpeg's own encoder, for the tests of the decoder. */
 #ifndef POMONA_TESTS_JPEG_MAKER_H
 #define POMONA_TESTS_JPEG_MAKER_H
 

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Counts what the library asks of malloc: the linker sends its calls here (--wrap, see CMakeLists.txt), and watch_json
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Counts what the library asks of malloc: the linker sends its calls here (--wrap, see CMakeLists.txt), and watch_json
  * those of cJSON. */
 #ifndef POMONA_TESTS_MALLOC_WATCH_H
 #define POMONA_TESTS_MALLOC_WATCH_H

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Model files made in memory (docs/model-format.md) with random weights. Graph and header stay open as JSON trees until
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Model files made in memory (docs/model-format.md) with random weights. Graph and header stay open as JSON trees until
  * they are written, so that a test can spoil any part of them. */
 #ifndef POMONA_TESTS_MODEL_MAKER_H
 #define POMONA_TESTS_MODEL_MAKER_H

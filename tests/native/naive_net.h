@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * The operators of docs/model-format.md as plain loops in fp64: what the engine must agree with. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The operators of docs/model-format.md as plain loops in fp64: what the engine must agree with. */
 #ifndef POMONA_TESTS_NAIVE_NET_H
 #define POMONA_TESTS_NAIVE_NET_H
 

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Eight threads, 10,000 calls mixed over two models that they share: every vector equals the one that a single thread
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Eight threads, 10,000 calls mixed over two models that they share: every vector equals the one that a single thread
  * gets, bit for bit. */
 #include <pthread.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Hostile and broken model files: each is refused with the right status and a message that names the tensor or layer,
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Hostile and broken model files: each is refused with the right status and a message that names the tensor or layer,
  * without much memory, and leaves nothing behind. */
 #include <math.h>
 #include <setjmp.h>

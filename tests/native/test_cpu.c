@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Which level is used under the environment's POMONA_CPU. CTest runs this once for each value of interest. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Which level is used under the environment's POMONA_CPU. CTest runs this once for each value of interest. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * The decoder against what users send: limits, foreign and damaged files, memory. Pixels are compared with Pillow's in
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The decoder against what users send: limits, foreign and damaged files, memory. Pixels are compared with Pillow's in
  * tests/golden/test_decode.py. */
 #include <pthread.h>
 #include <setjmp.h>

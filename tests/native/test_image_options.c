@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Options and arguments of the image calls. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Options and arguments of the image calls. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

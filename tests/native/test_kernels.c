@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Every routine of every table that this CPU runs, against naive fp64 loops. All memory lies against a guard page, once
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Every routine of every table that this CPU runs, against naive fp64 loops. All memory lies against a guard page, once
  * at its end and once at its beginning.
  *
  * Bounds. A sum of n products in fp32 differs from the exact one by at most about n / 2 x 2^-23 x (sum of |products|);

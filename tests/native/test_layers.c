@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Every layer kind, alone and folded, in small random networks against plain fp64 loops. CTest runs this program once
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Every layer kind, alone and folded, in small random networks against plain fp64 loops. CTest runs this program once
  * for each compiled level.
  *
  * The bound: inputs and weights are of order one, sums have at most 49 x 100 products of which fp32 keeps 24 bits, and

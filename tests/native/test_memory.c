@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Memory that runs out at each place in turn, once or for good: the call says so, nothing is left behind, and the next
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Memory that runs out at each place in turn, once or for good: the call says so, nothing is left behind, and the next
  * call works. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * The resize by itself: against digests of what Pillow 13 makes of the same pixels, the stream against passes over
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The resize by itself: against digests of what Pillow 13 makes of the same pixels, the stream against passes over
  * whole images, and the geometry of crop. */
 #include <setjmp.h>
 #include <stdarg.h>

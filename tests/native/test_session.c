@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Sessions: the same bits in any batch, bad images among good ones, no memory while running, options, and closing in
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Sessions: the same bits in any batch, bad images among good ones, no memory while running, options, and closing in
  * any order. */
 #include <math.h>
 #include <pthread.h>

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Codes, names and texts: what Java and Python rely on. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Codes, names and texts: what Java and Python rely on. */
 #include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>

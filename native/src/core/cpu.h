@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Which instructions may be used. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Which instructions may be used. */
 #ifndef POMONA_CORE_CPU_H
 #define POMONA_CORE_CPU_H
 

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Typed reading of an untrusted JSON object: every getter names the place (`where`) and the key when it refuses. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Typed reading of an untrusted JSON object: every getter names the place (`where`) and the key when it refuses. */
 #ifndef POMONA_CORE_JSON_H
 #define POMONA_CORE_JSON_H
 

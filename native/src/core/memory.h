@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * All memory that the library holds passes through here, so that it can be counted, bounded and made to fail. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* All memory that the library holds passes through here, so that it can be counted, bounded and made to fail. */
 #ifndef POMONA_CORE_MEMORY_H
 #define POMONA_CORE_MEMORY_H
 

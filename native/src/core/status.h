@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * How a failure travels: a function that can fail returns pomona_status, fills the caller's pomona_error once where the
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* How a failure travels: a function that can fail returns pomona_status, fills the caller's pomona_error once where the
  * failure is found, and everyone above hands the status on. */
 #ifndef POMONA_CORE_STATUS_H
 #define POMONA_CORE_STATUS_H

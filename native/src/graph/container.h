@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * The safetensors container of docs/model-format.md: bytes to named tensors. Knows nothing of layers. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The safetensors container of docs/model-format.md: bytes to named tensors. Knows nothing of layers. */
 #ifndef POMONA_GRAPH_CONTAINER_H
 #define POMONA_GRAPH_CONTAINER_H
 

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Folding: one pass in the order of the nodes. A node whose work another takes over hands its readers to that node. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Folding: one pass in the order of the nodes. A node whose work another takes over hands its readers to that node. */
 #include "graph/graph.h"
 
 static void count_users(struct pm_graph *graph) {

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * The network between file and memory: read (read.c), folded (fold.c), placed in the arena (plan.c), and owned by a
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The network between file and memory: read (read.c), folded (fold.c), placed in the arena (plan.c), and owned by a
  * model (model.c), which sessions run (session.c). */
 #ifndef POMONA_GRAPH_GRAPH_H
 #define POMONA_GRAPH_GRAPH_H

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Memory plan: every value gets a place in the slice of its image, such that values that live at the same time do not
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Memory plan: every value gets a place in the slice of its image, such that values that live at the same time do not
  * overlap. Largest first, each at the lowest offset that is free for its whole life. */
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * From the feature map to the vector that leaves the library. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* From the feature map to the vector that leaves the library. */
 #ifndef POMONA_GRAPH_POOL_H
 #define POMONA_GRAPH_POOL_H
 

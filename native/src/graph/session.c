@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * One thread's way from bytes to vectors: decode into a pixel buffer, look up into the input map, run the nodes over a
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* One thread's way from bytes to vectors: decode into a pixel buffer, look up into the input map, run the nodes over a
  * few images at a time, pool. */
 #include <math.h>
 #include <string.h>

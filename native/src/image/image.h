@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * JPEG bytes to RGB pixels of a given size, equal to Pillow's on every byte. Knows nothing of models. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* JPEG bytes to RGB pixels of a given size, equal to Pillow's on every byte. Knows nothing of models. */
 #ifndef POMONA_IMAGE_IMAGE_H
 #define POMONA_IMAGE_IMAGE_H
 

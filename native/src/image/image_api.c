@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * The public image calls. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The public image calls. */
 #include <string.h>
 
 #include "core/memory.h"

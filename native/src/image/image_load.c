@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Decoder -> resizer -> the caller's pixels. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Decoder -> resizer -> the caller's pixels. */
 #include "image/image.h"
 
 #include <string.h>

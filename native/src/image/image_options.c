@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Options of the image front end: defaults and checks. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Options of the image front end: defaults and checks. */
 #include <string.h>
 
 #include "core/status.h"

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * One decode from the first byte to the last row. The only file with setjmp: libjpeg leaves by longjmp when it fails,
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* One decode from the first byte to the last row. The only file with setjmp: libjpeg leaves by longjmp when it fails,
  * and nothing between the two owns anything but memory of libjpeg's pools. */
 #include "image/jpeg.h"
 

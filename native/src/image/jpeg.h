@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * The decoder: JPEG bytes to rows of RGB. libjpeg, its errors and its memory stay behind this header. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The decoder: JPEG bytes to rows of RGB. libjpeg, its errors and its memory stay behind this header. */
 #ifndef POMONA_IMAGE_JPEG_H
 #define POMONA_IMAGE_JPEG_H
 

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * State of one decode, shared by the jpeg*.c files alone. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* State of one decode, shared by the jpeg*.c files alone. */
 #ifndef POMONA_IMAGE_JPEG_DECODER_H
 #define POMONA_IMAGE_JPEG_DECODER_H
 

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * What libjpeg reports while it works - errors, warnings, the end of the data, a new scan - and what becomes of it. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What libjpeg reports while it works - errors, warnings, the end of the data, a new scan - and what becomes of it. */
 #include "image/jpeg_decoder.h"
 
 #include <jerror.h>

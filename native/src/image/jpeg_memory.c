@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * libjpeg's pools: what they hold is counted with the library's memory, and our rows and tables are taken from them, so
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* libjpeg's pools: what they hold is counted with the library's memory, and our rows and tables are taken from them, so
  * that one call frees all of an image. */
 #include "core/memory.h"
 #include "image/jpeg_decoder.h"

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * The two passes of Pillow's resize, row by row. The first pass fills a ring of 8-bit rows (Pillow rounds between the
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The two passes of Pillow's resize, row by row. The first pass fills a ring of 8-bit rows (Pillow rounds between the
  * passes too); as soon as the ring holds the whole window of an output row, that row is made and handed on. A side that
  * keeps its length skips its pass.
  *

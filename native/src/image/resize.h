@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Pillow's resize as a stream: source rows in, resized rows out, no more than the rows of one filter window held. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Pillow's resize as a stream: source rows in, resized rows out, no more than the rows of one filter window held. */
 #ifndef POMONA_IMAGE_RESIZE_H
 #define POMONA_IMAGE_RESIZE_H
 

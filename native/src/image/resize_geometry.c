@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Which part of which scaled image is wanted.
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Which part of which scaled image is wanted.
  *
  * CROP is torchvision's Resize + CenterCrop, for targets that need not be square: the image is scaled by one factor,
  * the larger of width / source_width and height / source_height, so that it covers the target. The side that decides

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Pillow's nearest neighbour: an affine map from target to source whose position grows by repeated addition, and so
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Pillow's nearest neighbour: an affine map from target to source whose position grows by repeated addition, and so
  * carries its rounding errors with it; a product would choose other pixels now and then. */
 #include "image/resize.h"
 

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * The portable inner loops of the resize: the oracle of every other level. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The portable inner loops of the resize: the oracle of every other level. */
 #include "image/resize.h"
 
 #define ONE_HALF (1 << (PM_WEIGHT_BITS - 1))

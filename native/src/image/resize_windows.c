@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Pillow's filters as tables of integer weights. The order of the floating-point operations, the single-precision
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Pillow's filters as tables of integer weights. The order of the floating-point operations, the single-precision
  * constants of hamming and both ways of rounding are part of the result; nothing here may be contracted to FMA. */
 #include "image/resize.h"
 

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * What the decoder, the resizer and their users share: rows that travel, and memory that lives as long as one image. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What the decoder, the resizer and their users share: rows that travel, and memory that lives as long as one image. */
 #ifndef POMONA_IMAGE_ROWS_H
 #define POMONA_IMAGE_ROWS_H
 

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Convolution tile: `pixels` x `vectors` partial sums stay in registers over PM_PARTIAL_SEGMENTS segments, then join
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Convolution tile: `pixels` x `vectors` partial sums stay in registers over PM_PARTIAL_SEGMENTS segments, then join
  * their totals in memory. Registers: the sums + `vectors` of weights; the input is broadcast from memory, one cache
  * line a pixel and block. The shift comes last: a large one at the start would cost every partial sum its low bits.
  *

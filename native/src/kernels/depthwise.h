@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * The depthwise routines of a level, in fp32 and in fp64, and their rows of the table. The includer sets PM_VL. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The depthwise routines of a level, in fp32 and in fp64, and their rows of the table. The includer sets PM_VL. */
 #ifndef POMONA_KERNELS_DEPTHWISE_H
 #define POMONA_KERNELS_DEPTHWISE_H
 

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Depthwise convolution of one row of one 16-channel block, in the number type of the including file, which sets
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Depthwise convolution of one row of one 16-channel block, in the number type of the including file, which sets
  *   REAL(name)                    how a function of that type is called
  *   RV, RV_LANES                  its vector and how many numbers that holds
  *   RV_LOAD, RV_STORE, RV_SET, RV_CLAMP

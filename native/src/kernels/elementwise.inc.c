@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Loops over whole blocks, left to the compiler's vectoriser at the level of the including file. The includer sets
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Loops over whole blocks, left to the compiler's vectoriser at the level of the including file. The includer sets
  * PM_VL. */
 #include "kernels/simd.h"
 

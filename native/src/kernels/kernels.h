@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * The routines that do the arithmetic, one table a CPU level. Raw pointers, strides in floats, no checks, no memory:
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The routines that do the arithmetic, one table a CPU level. Raw pointers, strides in floats, no checks, no memory:
  * everything is checked and planned before a kernel sees it.
  *
  * Maps are blocked by 16 channels (PM_BLOCK): [channels / 16][height + halo][width + halo][16]. One pixel of a block is

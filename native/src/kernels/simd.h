@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * One vector of PM_VL floats, by GCC's vector extensions; the including file sets PM_VL and is compiled with the
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* One vector of PM_VL floats, by GCC's vector extensions; the including file sets PM_VL and is compiled with the
  * instructions of its level. Contraction to FMA is on in kernel files (see native/CMakeLists.txt). */
 #ifndef POMONA_KERNELS_SIMD_H
 #define POMONA_KERNELS_SIMD_H

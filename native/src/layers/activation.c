@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * ReLU and ReLU6: clamps, folded into the node before wherever nobody else reads its value. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* ReLU and ReLU6: clamps, folded into the node before wherever nobody else reads its value. */
 #include <math.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Sum of two values, folded into the convolution that makes one of them where nobody else reads it. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Sum of two values, folded into the convolution that makes one of them where nobody else reads it. */
 #include <math.h>
 
 #include "layers/layer.h"

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * y = (x - mean) / sqrt(variance + epsilon) * gamma + beta: the scale and shift of an epilogue, which moves into that
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* y = (x - mean) / sqrt(variance + epsilon) * gamma + beta: the scale and shift of an epilogue, which moves into that
  * of the convolution before it where there is one. */
 #include <math.h>
 

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Convolution over all channels, as a sum over segments (kernels.h): the map's layout is spelled out once, when the
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Convolution over all channels, as a sum over segments (kernels.h): the map's layout is spelled out once, when the
  * segment table is made, so that one kernel serves every window, 1x1 included, and the RGB input. */
 #include <string.h>
 

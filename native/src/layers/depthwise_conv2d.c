@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Convolution of each channel by itself. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Convolution of each channel by itself. */
 #include "core/memory.h"
 #include "layers/layer.h"
 

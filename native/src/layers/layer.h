@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * What a layer is to the graph: how its node is read, shaped, folded into a neighbour, prepared and run. One file a
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What a layer is to the graph: how its node is read, shaped, folded into a neighbour, prepared and run. One file a
  * kind, listed in layers.def. */
 #ifndef POMONA_LAYERS_LAYER_H
 #define POMONA_LAYERS_LAYER_H

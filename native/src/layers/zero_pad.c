@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * A border of zeros. Every window that follows takes it as halo (graph/fold.c), so that it runs only before layers that
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* A border of zeros. Every window that follows takes it as halo (graph/fold.c), so that it runs only before layers that
  * read no halo. */
 #include <string.h>
 

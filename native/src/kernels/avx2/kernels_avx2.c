@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * AVX2 and FMA: 6 pixels x 1 block (two vectors) fill 12 of 16 registers, 2 hold weights, 1 the broadcast input. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* AVX2 and FMA: 6 pixels x 1 block (two vectors) fill 12 of 16 registers, 2 hold weights, 1 the broadcast input. */
 #define PM_VL 8
 #include "kernels/conv_tile.inc.c"
 #include "kernels/depthwise.h"

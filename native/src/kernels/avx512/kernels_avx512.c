@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * AVX-512: 14 pixels x 2 blocks fill 28 of 32 registers, 2 hold weights, the input comes as a broadcast operand. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* AVX-512: 14 pixels x 2 blocks fill 28 of 32 registers, 2 hold weights, the input comes as a broadcast operand. */
 #define PM_VL 16
 #include "kernels/conv_tile.inc.c"
 #include "kernels/depthwise.h"

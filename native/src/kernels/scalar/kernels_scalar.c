@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Portable C, the oracle of the vector levels: one pixel at a time, every sum in fp64, no intrinsics. */
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Portable C, the oracle of the vector levels: one pixel at a time, every sum in fp64, no intrinsics. */
 #include "kernels/kernels.h"
 
 static float clamp(float value, float low, float high) {
