@@ -5,35 +5,31 @@
 #ifndef POMONA_KERNELS_SIMD_H
 #define POMONA_KERNELS_SIMD_H
 
+#include <immintrin.h>
 #include <math.h>
 
 #include "kernels/kernels.h"
 
 typedef float vf __attribute__((vector_size(PM_VL * 4), aligned(4), may_alias));
 
+/* As many doubles as fit a vector: half as many lanes. Converted by intrinsics: GCC 12 takes __builtin_convertvector
+ * apart. */
+typedef double vd __attribute__((vector_size(PM_VL * 4), may_alias));
+
 #if PM_VL == 16
-#include <immintrin.h>
 #define VMAX(a, b) ((vf)_mm512_max_ps((__m512)(a), (__m512)(b)))
 #define VMIN(a, b) ((vf)_mm512_min_ps((__m512)(a), (__m512)(b)))
 #define DCHOOSE(a, b, which) ((vd)_mm512_##which##_pd((__m512d)(a), (__m512d)(b)))
-#elif PM_VL == 8
-#include <immintrin.h>
-#define VMAX(a, b) ((vf)_mm256_max_ps((__m256)(a), (__m256)(b)))
-#define VMIN(a, b) ((vf)_mm256_min_ps((__m256)(a), (__m256)(b)))
-#define DCHOOSE(a, b, which) ((vd)_mm256_##which##_pd((__m256d)(a), (__m256d)(b)))
-#endif
-
-/* As many doubles as fit a vector: half as many lanes. */
-typedef double vd __attribute__((vector_size(PM_VL * 4), may_alias));
-
-/* By intrinsics: GCC 12 takes __builtin_convertvector apart. */
-#if PM_VL == 16
 #define DLOAD(p) ((vd)_mm512_cvtps_pd(_mm256_loadu_ps(p)))
 #define DSTORE(p, v) _mm256_storeu_ps(p, _mm512_cvtpd_ps((__m512d)(v)))
 #elif PM_VL == 8
+#define VMAX(a, b) ((vf)_mm256_max_ps((__m256)(a), (__m256)(b)))
+#define VMIN(a, b) ((vf)_mm256_min_ps((__m256)(a), (__m256)(b)))
+#define DCHOOSE(a, b, which) ((vd)_mm256_##which##_pd((__m256d)(a), (__m256d)(b)))
 #define DLOAD(p) ((vd)_mm256_cvtps_pd(_mm_loadu_ps(p)))
 #define DSTORE(p, v) _mm_storeu_ps(p, _mm256_cvtpd_ps((__m256d)(v)))
 #endif
+
 #define DSET(x) ((double)(x) - (vd){0})
 #define DMAX(a, b) DCHOOSE(a, b, max)
 #define DMIN(a, b) DCHOOSE(a, b, min)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Convolution of each channel by itself. */
-#include "core/memory.h"
 #include "layers/layer.h"
 
 /* Vectors of a block before its taps: scale, shift, total. */
@@ -23,16 +22,7 @@ static pomona_status read(struct pm_node *node, const cJSON *attributes, pomona_
 }
 
 static pomona_status infer(struct pm_node *node, const struct pm_shape *inputs, pomona_error *error) {
-    const struct pm_tensor *kernel = pm_weight(node, "kernel");
-    POMONA_RETURN_IF(kernel->dims[2] != inputs->channels, error, POMONA_BAD_MODEL,
-                     "layer %s: its kernel takes %llu channels, its input has %u", node->name,
-                     (unsigned long long)kernel->dims[2], inputs->channels);
-    POMONA_TRY(pm_check_vector(node, "bias", inputs->channels, error));
-    POMONA_TRY(pm_window_resolve(node, inputs, error));
-    node->shape.channels = inputs->channels;
-    POMONA_RETURN_IF(!pm_multiply(kernel->count, (uint64_t)node->shape.height * node->shape.width, &node->macs), error,
-                     POMONA_LIMIT, "layer %s: more multiplications than 64 bits count", node->name);
-    return POMONA_OK;
+    return pm_kernel_infer(node, inputs, inputs->channels, error);
 }
 
 static int takes(const struct pm_depthwise_variant *variant, const struct pm_node *node) {

@@ -143,6 +143,11 @@ pomona_status pm_window_read(struct pm_node *node, const cJSON *attributes, pomo
 /* Turns "same" into numbers, checks that the window fits, and sets height and width of node->shape. */
 pomona_status pm_window_resolve(struct pm_node *node, const struct pm_shape *input, pomona_error *error);
 
+/* Shape and macs of a convolution with `channels` outputs; checks `kernel` [height][width][in][...] and `bias` against
+ * the input. */
+pomona_status pm_kernel_infer(struct pm_node *node, const struct pm_shape *input, uint32_t channels,
+                              pomona_error *error);
+
 /* Scale and shift of `from` after what the epilogue of `node` does already; 0 when a residual or clamp stands between.
  * Allocates nothing: `from` may lose its arrays. */
 int pm_epilogue_affine(struct pm_node *node, struct pm_node *from);
