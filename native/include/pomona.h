@@ -224,6 +224,105 @@ POMONA_API pomona_status pomona_session_run(pomona_session *session, const pomon
 POMONA_API pomona_status pomona_session_run_pixels(pomona_session *session, const uint8_t *rgb, size_t count,
                                                    float *output, pomona_error *error);
 
+/* ---- principal components -------------------------------------------------------------------------------------- */
+
+/* What one pass over rows leaves: their number, mean and centred co-moment in fp64. States of parts of the rows merge
+ * into the state of all. The same rows in the same calls give the same bits. One thread at a time per state. */
+typedef struct pomona_pca pomona_pca;
+
+#define POMONA_PCA_MAX_COLUMNS 32768u
+
+/* What to do with a row that holds NaN or infinity: REJECT fails the call, naming row and column, and leaves the state
+ * as it was; SKIP leaves the row out and counts it. */
+typedef enum pomona_bad_rows {
+    POMONA_BAD_ROWS_DEFAULT = 0, /* REJECT */
+    POMONA_BAD_ROWS_REJECT,
+    POMONA_BAD_ROWS_SKIP
+} pomona_bad_rows;
+
+typedef struct pomona_pca_options {
+    size_t size; /* sizeof(pomona_pca_options) */
+    pomona_bad_rows bad_rows;
+} pomona_pca_options;
+
+typedef struct pomona_pca_info {
+    size_t size; /* sizeof(pomona_pca_info), set by the caller */
+    uint32_t columns;
+    uint64_t rows;        /* in mean and co-moment */
+    uint64_t skipped;     /* left out by SKIP */
+    uint64_t state_bytes; /* length of the serialised state */
+} pomona_pca_info;
+
+POMONA_API pomona_status pomona_pca_open(uint32_t columns, const pomona_pca_options *options, pomona_pca **pca,
+                                         pomona_error *error);
+POMONA_API void pomona_pca_close(pomona_pca *pca);
+POMONA_API pomona_status pomona_pca_get_info(const pomona_pca *pca, pomona_pca_info *info, pomona_error *error);
+
+/* Adds `count` rows; row i begins at rows + i x stride (in numbers, >= columns). */
+POMONA_API pomona_status pomona_pca_update_float(pomona_pca *pca, const float *rows, size_t count, size_t stride,
+                                                 pomona_error *error);
+POMONA_API pomona_status pomona_pca_update_double(pomona_pca *pca, const double *rows, size_t count, size_t stride,
+                                                  pomona_error *error);
+
+/* Adds what `other` holds, by Chan's formula; `other` stays as it is. */
+POMONA_API pomona_status pomona_pca_merge(pomona_pca *pca, const pomona_pca *other, pomona_error *error);
+
+/* The state as state_bytes bytes, checksummed, the same on every machine; and back. A damaged or foreign one is
+ * refused with BAD_MODEL before memory is taken for it. */
+POMONA_API pomona_status pomona_pca_save(const pomona_pca *pca, void *bytes, size_t length, pomona_error *error);
+POMONA_API pomona_status pomona_pca_load(const void *bytes, size_t length, pomona_pca **pca, pomona_error *error);
+
+/* ---- fitted components ---- */
+
+/* Immutable; any number of threads. */
+typedef struct pomona_pca_model pomona_pca_model;
+
+typedef struct pomona_pca_solve_options {
+    size_t size;      /* sizeof(pomona_pca_solve_options) */
+    uint32_t k;       /* components to keep; 0: by variance */
+    double variance;  /* smallest share of the variance to keep, in (0, 1]; 0: by k */
+    int standardize;  /* columns divided by their deviation (n - 1); a column without variance becomes 0, as in Spark */
+    uint32_t threads; /* at most, for this call; default 1 */
+} pomona_pca_solve_options;
+
+/* Arrays live as long as the model. */
+typedef struct pomona_pca_model_info {
+    size_t size; /* sizeof(pomona_pca_model_info), set by the caller */
+    uint32_t columns, k;
+    uint64_t rows;
+    int standardize;
+    const double *components;         /* k x columns; in each the entry of largest magnitude is positive */
+    const double *explained_variance; /* all `columns` shares of the variance, largest first; of a fitted model */
+    const double *mean, *deviation;   /* by column, n - 1 */
+    uint32_t variance_count;          /* numbers in explained_variance: columns, or k for a model made of arrays */
+} pomona_pca_model_info;
+
+/* Reduces the co-moment to tridiagonal form once, takes all its eigenvalues, and the vectors asked for.
+ * INVALID_ARGUMENT for fewer than two rows, k outside 1..columns, or no variance at all with a variance target. */
+POMONA_API pomona_status pomona_pca_solve(const pomona_pca *pca, const pomona_pca_solve_options *options,
+                                          pomona_pca_model **model, pomona_error *error);
+
+/* A model from arrays (copied), for one that was saved elsewhere. */
+POMONA_API pomona_status pomona_pca_model_open(const pomona_pca_model_info *arrays, pomona_pca_model **model,
+                                               pomona_error *error);
+POMONA_API void pomona_pca_model_close(pomona_pca_model *model);
+POMONA_API pomona_status pomona_pca_model_get_info(const pomona_pca_model *model, pomona_pca_model_info *info,
+                                                   pomona_error *error);
+
+typedef struct pomona_pca_transform_options {
+    size_t size; /* sizeof(pomona_pca_transform_options) */
+    int center;  /* subtract the mean first; Spark's PCAModel does not, scikit-learn does; a standardising model always
+                    centres and scales */
+} pomona_pca_transform_options;
+
+/* Projects `count` rows: writes count x k numbers. A row with NaN or infinity gives a row of NaN. */
+POMONA_API pomona_status pomona_pca_transform_float(const pomona_pca_model *model,
+                                                    const pomona_pca_transform_options *options, const float *rows,
+                                                    size_t count, size_t stride, double *output, pomona_error *error);
+POMONA_API pomona_status pomona_pca_transform_double(const pomona_pca_model *model,
+                                                     const pomona_pca_transform_options *options, const double *rows,
+                                                     size_t count, size_t stride, double *output, pomona_error *error);
+
 #ifdef __cplusplus
 }
 #endif
