@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pomona.models import ModelError, container
-from pomona.models.graph import OPERATORS, PREPROCESS, GraphBuilder
+from pomona.models.graph import ACTIVATIONS, OPERATORS, PREPROCESS, GraphBuilder
 from support import reference, tiny_net
 from support.material import TOP
 
@@ -33,9 +33,17 @@ def test_preprocess_is_the_documents_table():
 
 
 def test_every_operator_is_documented_and_has_a_reference():
-    documented = {row[0].strip("`") for row in _rows("### Nodes")}
-    assert set(OPERATORS) == set(reference.OPERATORS)
-    assert set(OPERATORS) <= documented
+    documented = {name for row in _rows("### Nodes") for name in re.findall(r"`(\w+)`", row[0])}
+    assert set(OPERATORS) == set(reference.OPERATORS) == documented
+
+
+def test_every_kind_of_activation_is_documented_and_has_a_reference():
+    (row,) = (row[-1] for row in _rows("### Nodes") if row[0] == "`activation`")
+    documented = {}
+    for kind, attributes in re.findall(r"`(\w+)`(?: \(([^)]*)\))?", row.replace("`kind`: ", "")):
+        documented[kind] = set(re.findall(r"`(\w+)`", attributes))
+    assert {kind: rule.required | rule.optional for kind, rule in ACTIVATIONS.items()} == documented
+    assert set(ACTIVATIONS) == set(reference.KINDS)
 
 
 def _builder() -> GraphBuilder:
@@ -73,6 +81,7 @@ def test_builder_writes_what_it_was_given():
         (("activation", "x", "later"), "no earlier node"),
         (("blur", "x", "input"), "unknown operator"),
         (("add", "x", "input"), r"takes 2 input\(s\), not 1"),
+        (("concat", "x", "input"), "takes at least 2 inputs, not 1"),
         (("activation", "x", "input"), r"missing \['kind'\]"),
         (("conv2d", "x", "input"), r"missing \['kernel'\]"),
         (("conv2d", "x", "input", {"kernel": np.ones((3, 3))}), "not 4 dimensions"),

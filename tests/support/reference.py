@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The operators of docs/model-format.md in float64, written to be read: the oracle for every engine."""
 
+import math
 from pathlib import Path
 from typing import Any, Dict, List, Tuple, Union
 
@@ -66,9 +67,49 @@ def batch_norm(inputs: List[np.ndarray], weights: Weights, attributes: Dict[str,
     return (inputs[0] - weights["mean"]) / deviation * weights.get("gamma", 1) + weights.get("beta", 0)
 
 
+def layer_norm(inputs: List[np.ndarray], weights: Weights, attributes: Dict[str, Any]) -> np.ndarray:
+    centred = inputs[0] - inputs[0].mean(2, keepdims=True)
+    deviation = np.sqrt((centred**2).mean(2, keepdims=True) + attributes["epsilon"])
+    return centred / deviation * weights.get("gamma", 1) + weights.get("beta", 0)
+
+
+def affine(inputs: List[np.ndarray], weights: Weights, attributes: Dict[str, Any]) -> np.ndarray:
+    return inputs[0] * weights.get("scale", 1) + weights.get("shift", 0)
+
+
 def activation(inputs: List[np.ndarray], weights: Weights, attributes: Dict[str, Any]) -> np.ndarray:
-    limit = {"relu": np.inf, "relu6": 6.0}[attributes["kind"]]
-    return np.clip(inputs[0], 0.0, limit)
+    return KINDS[attributes["kind"]](inputs[0], attributes)
+
+
+KINDS = {
+    "relu": lambda x, a: np.maximum(x, 0),
+    "relu6": lambda x, a: np.clip(x, 0, 6),
+    "clip": lambda x, a: np.clip(x, a["low"], a["high"]),
+    "leaky_relu": lambda x, a: np.where(x < 0, a["alpha"] * x, x),
+    "sigmoid": lambda x, a: _sigmoid(x),
+    "swish": lambda x, a: x * _sigmoid(x),
+    "hard_sigmoid": lambda x, a: np.clip(a.get("alpha", 1 / 6) * x + a.get("beta", 0.5), 0, 1),
+    "hard_swish": lambda x, a: x * np.clip(x + 3, 0, 6) / 6,
+    "gelu": lambda x, a: _gelu_by_tanh(x) if a.get("approximate", False) else _gelu(x),
+    "tanh": lambda x, a: np.tanh(x),
+}
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def _gelu(x: np.ndarray) -> np.ndarray:
+    return x * (1 + np.vectorize(math.erf, otypes=[np.float64])(x / math.sqrt(2))) / 2
+
+
+def _gelu_by_tanh(x: np.ndarray) -> np.ndarray:
+    return x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2
+
+
+def softmax(inputs: List[np.ndarray], weights: Weights, attributes: Dict[str, Any]) -> np.ndarray:
+    powers = np.exp(inputs[0] - inputs[0].max(2, keepdims=True))
+    return powers / powers.sum(2, keepdims=True)
 
 
 def zero_pad(inputs: List[np.ndarray], weights: Weights, attributes: Dict[str, Any]) -> np.ndarray:
@@ -76,14 +117,73 @@ def zero_pad(inputs: List[np.ndarray], weights: Weights, attributes: Dict[str, A
     return np.pad(inputs[0], ((top, bottom), (left, right), (0, 0)))
 
 
+def crop(inputs: List[np.ndarray], weights: Weights, attributes: Dict[str, Any]) -> np.ndarray:
+    top, bottom, left, right = attributes["cropping"]
+    height, width = inputs[0].shape[:2]
+    return inputs[0][top : height - bottom, left : width - right]
+
+
 def add(inputs: List[np.ndarray], weights: Weights, attributes: Dict[str, Any]) -> np.ndarray:
-    assert inputs[0].shape == inputs[1].shape
-    return inputs[0] + inputs[1]
+    return inputs[0] + _fitting(*inputs)
+
+
+def multiply(inputs: List[np.ndarray], weights: Weights, attributes: Dict[str, Any]) -> np.ndarray:
+    return inputs[0] * _fitting(*inputs)
+
+
+def _fitting(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """b, which has the shape of a or holds one number a channel."""
+    assert b.shape in (a.shape, (1, 1, a.shape[2])), f"{b.shape} does not go with {a.shape}"
+    return b
+
+
+def concat(inputs: List[np.ndarray], weights: Weights, attributes: Dict[str, Any]) -> np.ndarray:
+    return np.concatenate(inputs, axis=2)
+
+
+def max_pool(inputs: List[np.ndarray], weights: Weights, attributes: Dict[str, Any]) -> np.ndarray:
+    windows, _ = _pool_windows(inputs[0], attributes)
+    return np.nanmax(windows, axis=(0, 1))
+
+
+def avg_pool(inputs: List[np.ndarray], weights: Weights, attributes: Dict[str, Any]) -> np.ndarray:
+    windows, padded = _pool_windows(inputs[0], attributes)
+    inside = padded if attributes.get("count_padding", False) else ~np.isnan(windows)
+    return np.nansum(windows, axis=(0, 1)) / inside.sum((0, 1))
+
+
+def global_pool(inputs: List[np.ndarray], weights: Weights, attributes: Dict[str, Any]) -> np.ndarray:
+    return _pool(inputs[0], attributes["kind"])[None, None]
 
 
 OPERATORS = {
-    operator.__name__: operator for operator in (conv2d, depthwise_conv2d, batch_norm, activation, zero_pad, add)
+    operator.__name__: operator
+    for operator in (
+        *(conv2d, depthwise_conv2d, batch_norm, layer_norm, affine, activation, softmax, zero_pad, crop),
+        *(add, multiply, concat, max_pool, avg_pool, global_pool),
+    )
 }
+
+
+def _pool_windows(x: np.ndarray, attributes: Dict[str, Any]) -> Tuple[np.ndarray, np.ndarray]:
+    """What each window sees, NaN where it looks beside the map, and whether that is the map or its padding: what `ceil`
+    adds behind the padding is neither. A window that would begin behind the map and the padding before it is left out.
+    """
+    size = attributes["pool"]
+    strides = attributes.get("strides", size)
+    pads = _padding(attributes.get("padding", "valid"), x.shape[:2], size, strides, [1, 1])
+    padded = np.pad(x, (*pads, (0, 0)), constant_values=np.nan)
+    inside, beyond = np.ones(padded.shape, bool), [(0, 0), (0, 0)]
+    if attributes.get("ceil", False):
+        for axis, (side, k, s) in enumerate(zip(padded.shape, size, strides)):
+            steps = -(-(side - k) // s)
+            steps -= steps * s >= x.shape[axis] + pads[axis][0]
+            beyond[axis] = (0, max(steps * s + k - side, 0))
+    window = {"strides": strides}
+    return (
+        _windows(np.pad(padded, (*beyond, (0, 0)), constant_values=np.nan), size, window),
+        _windows(np.pad(inside, (*beyond, (0, 0))), size, window),
+    )
 
 
 def _windows(x: np.ndarray, size: Tuple[int, int], attributes: Dict[str, Any]) -> np.ndarray:

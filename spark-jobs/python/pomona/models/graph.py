@@ -41,16 +41,40 @@ PREPROCESS: Dict[str, Dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Operator:
-    """What a node of one kind takes. `weights` gives the rank of the tensor in each role."""
+    """What a node of one kind takes: `inputs` of them, or at least so many where `more` may follow. `weights` gives the
+    rank of the tensor in each role."""
 
     inputs: int = 1
     weights: Dict[str, int] = field(default_factory=dict)
     optional: FrozenSet[str] = frozenset()
     attributes: FrozenSet[str] = frozenset()
     required: FrozenSet[str] = frozenset()
+    more: bool = False
 
+
+@dataclass(frozen=True)
+class Kind:
+    """The attributes of one kind of activation."""
+
+    required: FrozenSet[str] = frozenset()
+    optional: FrozenSet[str] = frozenset()
+
+
+ACTIVATIONS: Dict[str, Kind] = {
+    "relu": Kind(),
+    "relu6": Kind(),
+    "clip": Kind(frozenset({"low", "high"})),
+    "leaky_relu": Kind(frozenset({"alpha"})),
+    "sigmoid": Kind(),
+    "swish": Kind(),
+    "hard_sigmoid": Kind(optional=frozenset({"alpha", "beta"})),
+    "hard_swish": Kind(),
+    "gelu": Kind(optional=frozenset({"approximate"})),
+    "tanh": Kind(),
+}
 
 _WINDOW = frozenset({"strides", "dilations", "padding"})
+_POOL = frozenset({"pool", "strides", "padding", "ceil"})
 
 OPERATORS: Dict[str, Operator] = {
     "conv2d": Operator(1, {"kernel": 4, "bias": 1}, frozenset({"bias"}), _WINDOW | {"groups"}),
@@ -62,9 +86,28 @@ OPERATORS: Dict[str, Operator] = {
         frozenset({"epsilon"}),
         frozenset({"epsilon"}),
     ),
-    "activation": Operator(1, attributes=frozenset({"kind"}), required=frozenset({"kind"})),
+    "layer_norm": Operator(
+        1,
+        {"gamma": 1, "beta": 1},
+        frozenset({"gamma", "beta"}),
+        frozenset({"epsilon"}),
+        frozenset({"epsilon"}),
+    ),
+    "affine": Operator(1, {"scale": 1, "shift": 1}, frozenset({"scale", "shift"})),
+    "activation": Operator(
+        1,
+        attributes=frozenset({"kind"}).union(*(kind.required | kind.optional for kind in ACTIVATIONS.values())),
+        required=frozenset({"kind"}),
+    ),
+    "softmax": Operator(1),
     "zero_pad": Operator(1, attributes=frozenset({"padding"}), required=frozenset({"padding"})),
+    "crop": Operator(1, attributes=frozenset({"cropping"}), required=frozenset({"cropping"})),
     "add": Operator(2),
+    "multiply": Operator(2),
+    "concat": Operator(2, more=True),
+    "max_pool": Operator(1, attributes=_POOL, required=frozenset({"pool"})),
+    "avg_pool": Operator(1, attributes=_POOL | {"count_padding"}, required=frozenset({"pool"})),
+    "global_pool": Operator(1, attributes=frozenset({"kind"}), required=frozenset({"kind"})),
 }
 
 
@@ -134,13 +177,23 @@ def _check_operator(
     if op not in OPERATORS:
         raise ModelError(f"node {name}: unknown operator {op!r}; known: {', '.join(OPERATORS)}")
     rule = OPERATORS[op]
-    if len(inputs) != rule.inputs:
-        raise ModelError(f"node {name}: {op} takes {rule.inputs} input(s), not {len(inputs)}")
+    if len(inputs) < rule.inputs or (len(inputs) > rule.inputs and not rule.more):
+        wanted = f"at least {rule.inputs} inputs" if rule.more else f"{rule.inputs} input(s)"
+        raise ModelError(f"node {name}: {op} takes {wanted}, not {len(inputs)}")
     _check_keys(name, "weights", weights, rule.weights, rule.weights.keys() - rule.optional)
     _check_keys(name, "attributes", attributes, rule.attributes, rule.required)
     for role, tensor in weights.items():
         if np.ndim(tensor) != rule.weights[role]:
             raise ModelError(f"node {name}: {role} has shape {np.shape(tensor)}, not {rule.weights[role]} dimensions")
+    if op == "activation":
+        _check_activation(name, **attributes)
+
+
+def _check_activation(name: str, kind: str, **attributes: Any) -> None:
+    if kind not in ACTIVATIONS:
+        raise ModelError(f"node {name}: unknown kind of activation {kind!r}; known: {', '.join(ACTIVATIONS)}")
+    rule = ACTIVATIONS[kind]
+    _check_keys(name, f"attributes of {kind}", attributes, rule.required | rule.optional, rule.required)
 
 
 def _check_keys(name: str, what: str, given: Any, known: Any, required: Any) -> None:
