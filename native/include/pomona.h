@@ -169,9 +169,13 @@ typedef struct pomona_model_info {
     uint64_t macs;                                            /* multiply-accumulates for one image */
     uint64_t weight_bytes;                                    /* packed weights, once a process */
     uint64_t arena_bytes;                                     /* activations of one image, once a session and image */
+    uint32_t class_count; /* feature_channels of a classifier that names its classes, else 0 */
 } pomona_model_info;
 
 POMONA_API pomona_status pomona_model_get_info(const pomona_model *model, pomona_model_info *info, pomona_error *error);
+
+/* What number `index` of the vector stands for, or NULL when there is no such class. Lives as long as the model. */
+POMONA_API const char *pomona_model_class_name(const pomona_model *model, uint32_t index);
 
 /* One step of the planned graph, in the order of execution. Strings live as long as the model. */
 typedef struct pomona_layer_info {

@@ -3,8 +3,10 @@
 
 #include "tool.h"
 
+#define SHOWN_CLASSES 5
+
 static const char help[] = "usage: pomona model info|verify FILE\n\n"
-                           "  info    layers, multiply-accumulates, parameters, memory, provenance\n"
+                           "  info    layers, multiply-accumulates, parameters, memory, provenance, classes\n"
                            "  verify  checks every checksum and limit; prints ok\n";
 
 static void print_layers(const pomona_model *model, uint32_t count) {
@@ -19,6 +21,14 @@ static void print_layers(const pomona_model *model, uint32_t count) {
     }
 }
 
+/* The first few names show which list it is. */
+static void print_classes(const pomona_model *model, uint32_t count) {
+    printf("classes         %u:", count);
+    for (uint32_t i = 0; i < count && i < SHOWN_CLASSES; i++)
+        printf("%s %s", i ? "," : "", pomona_model_class_name(model, i));
+    puts(count > SHOWN_CLASSES ? ", ..." : "");
+}
+
 static void print_info(const pomona_model *model) {
     pomona_model_info info = {.size = sizeof info};
     if (pomona_model_get_info(model, &info, NULL)) return;
@@ -26,8 +36,10 @@ static void print_info(const pomona_model *model) {
            "MACs            %.1f million an image\nCPU level       %s\n",
            info.name, info.input_height, info.input_width, info.feature_height, info.feature_width,
            info.feature_channels, (unsigned long long)info.parameters, (double)info.macs * 1e-6, info.cpu_level);
-    printf("memory          %.1f MiB of weights once a process + sessions x batch x %.1f MiB\nprovenance      %s\n\n",
+    printf("memory          %.1f MiB of weights once a process + sessions x batch x %.1f MiB\nprovenance      %s\n",
            (double)info.weight_bytes / 0x100000, (double)info.arena_bytes / 0x100000, info.provenance);
+    if (info.class_count) print_classes(model, info.class_count);
+    putchar('\n');
     print_layers(model, info.layer_count);
 }
 

@@ -418,6 +418,45 @@ static void test_other_layers(void **state) {
     finish(&maker, POMONA_BAD_MODEL, "layer depthwise: its kernel takes 4");
 }
 
+/* ---- classes ---- */
+
+static void begin_classifier(struct model_maker *maker, const char *classes) {
+    begin_tiny(maker);
+    maker_conv(maker, "logits", "second", (uint32_t[]){3, 3}, 3, 4, 1, NULL);
+    maker_features(maker, "logits");
+    set(maker->graph, "classes", classes);
+}
+
+static void expect_classes(const char *classes, const char *word) {
+    struct model_maker maker;
+    begin_classifier(&maker, classes);
+    finish(&maker, POMONA_BAD_MODEL, word);
+}
+
+static void test_classes(void **state) {
+    (void)state;
+    static const char *const names[] = {"tench", "", "crane", "crane"};
+    pomona_model_info info = {.size = sizeof info};
+    struct model_maker maker;
+    begin_classifier(&maker, "[\"tench\", \"\", \"crane\", \"crane\"]");
+    struct model_file file = maker_write(&maker);
+    pomona_model *model = open_model(&file);
+    assert_int_equal(pomona_model_get_info(model, &info, NULL), POMONA_OK);
+    assert_int_equal(info.class_count, 4);
+    for (uint32_t i = 0; i < 4; i++) assert_string_equal(pomona_model_class_name(model, i), names[i]);
+    assert_null(pomona_model_class_name(model, 4));
+    assert_null(pomona_model_class_name(NULL, 0));
+    pomona_model_close(model);
+    assert_int_equal(pomona_memory_in_use(), 0);
+    free_model(&file);
+    maker_end(&maker);
+    expect_classes("[\"a\", \"b\"]", "2 classes for features of 1x1x4");
+    expect_classes("[]", "0 classes");
+    expect_classes("[\"a\", \"b\", 3, \"d\"]", "class 2 is not a string");
+    expect_classes("\"abcd\"", "`classes`");
+    expect_graph("classes", "[\"a\", \"b\", \"c\"]", POMONA_BAD_MODEL, "3 classes for features of 3x3x3");
+}
+
 /* ---- size ---- */
 
 static void test_many_nodes(void **state) {
@@ -517,7 +556,8 @@ int main(void) {
         cmocka_unit_test(test_numbers),        cmocka_unit_test(test_graph),
         cmocka_unit_test(test_order_of_nodes), cmocka_unit_test(test_attributes),
         cmocka_unit_test(test_other_layers),   cmocka_unit_test(test_many_nodes),
-        cmocka_unit_test(test_activations),    cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_activations),    cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_paths),
     };
     watch_json();
     return cmocka_run_group_tests(tests, NULL, NULL);

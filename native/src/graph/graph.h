@@ -16,6 +16,8 @@ struct pm_preprocess {
 
 struct pm_graph {
     char *name, *provenance;
+    char **classes; /* names of the feature map's channels, NULL for none */
+    uint32_t class_count;
     struct pm_preprocess preprocess;
     struct pm_shape input;
     struct pm_node *nodes;

@@ -187,8 +187,13 @@ pomona_status pomona_model_get_info(const pomona_model *model, pomona_model_info
         .macs = total_macs(&model->graph),
         .weight_bytes = model->weight_bytes,
         .arena_bytes = model->plan.slice * sizeof(float),
+        .class_count = model->graph.class_count,
     };
     return POMONA_OK;
+}
+
+const char *pomona_model_class_name(const pomona_model *model, uint32_t index) {
+    return model && index < model->graph.class_count ? model->graph.classes[index] : NULL;
 }
 
 pomona_status pomona_model_get_layer(const pomona_model *model, uint32_t index, pomona_layer_info *info,

@@ -171,6 +171,27 @@ static pomona_status read_labels(struct pm_graph *graph, const cJSON *root, pomo
     return POMONA_OK;
 }
 
+/* A classifier's output is one pixel, and each channel of it has a name. */
+static pomona_status read_classes(struct pm_graph *graph, const cJSON *root, pomona_error *error) {
+    const cJSON *classes, *item;
+    if (!cJSON_HasObjectItem(root, "classes")) return POMONA_OK;
+    POMONA_TRY(pm_json_array(root, "classes", "graph", &classes, error));
+    const struct pm_shape *shape = pm_graph_shape(graph, graph->features);
+    uint32_t count = (uint32_t)cJSON_GetArraySize(classes);
+    POMONA_RETURN_IF(shape->height != 1 || shape->width != 1 || shape->channels != count, error, POMONA_BAD_MODEL,
+                     "graph: %u classes for features of %ux%ux%u; 1x1x%u are needed", count, shape->height,
+                     shape->width, shape->channels, count);
+    graph->classes = pm_allocate_zeroed(count, sizeof *graph->classes);
+    POMONA_RETURN_IF(!graph->classes, error, POMONA_OUT_OF_MEMORY, "graph: no memory for %u classes", count);
+    cJSON_ArrayForEach(item, classes) {
+        POMONA_RETURN_IF(!cJSON_IsString(item), error, POMONA_BAD_MODEL, "graph: class %u is not a string",
+                         graph->class_count);
+        char *name = graph->classes[graph->class_count++] = pm_copy_string(item->valuestring);
+        POMONA_RETURN_IF(!name, error, POMONA_OUT_OF_MEMORY, "graph: no memory for %u classes", count);
+    }
+    return POMONA_OK;
+}
+
 pomona_status pm_graph_read(struct pm_graph *graph, const struct pm_container *container, pomona_error *error) {
     const char *input_name;
     uint64_t version;
@@ -182,6 +203,7 @@ pomona_status pm_graph_read(struct pm_graph *graph, const struct pm_container *c
     POMONA_TRY(read_preprocess(container->graph, &graph->preprocess, error));
     POMONA_TRY(read_input(container->graph, &graph->input, &input_name, error));
     POMONA_TRY(read_nodes(graph, container, input_name, error));
+    POMONA_TRY(read_classes(graph, container->graph, error));
     for (uint32_t i = 0; i < container->tensor_count; i++) graph->parameters += container->tensors[i].count;
     return POMONA_OK;
 }
@@ -198,6 +220,8 @@ void pm_graph_close(struct pm_graph *graph) {
         pm_free(node->epilogue.scale);
         pm_free(node->state);
     }
+    for (uint32_t i = 0; i < graph->class_count; i++) pm_free(graph->classes[i]);
+    pm_free(graph->classes);
     pm_free(graph->nodes);
     pm_free(graph->name);
     pm_free(graph->provenance);
