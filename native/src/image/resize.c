@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "kernels/kernels.h"
+
 struct resizer {
     struct pm_row_sink sink; /* first, so that the sink is the resizer */
     struct pm_row_sink *next;
@@ -26,7 +28,7 @@ struct resizer {
 };
 
 static uint8_t *ring_row(const struct resizer *resizer, uint32_t row) {
-    return resizer->ring + (row % resizer->ring_rows) * resizer->ring_bytes;
+    return resizer->ring + (row % resizer->ring_rows) * pm_row_stride(resizer->ring_bytes);
 }
 
 /* First and last + 1 of the source rows that output row `i` needs. */
@@ -49,8 +51,8 @@ static const uint8_t *resize_vertically(const struct resizer *resizer, uint32_t 
     if (!resizer->y.weights) return ring_row(resizer, first);
     uint32_t taps = resizer->y.taps[i];
     for (uint32_t t = 0; t < taps; t++) resizer->window[t] = ring_row(resizer, first + t);
-    resizer->kernels->vertical(resizer->window, resizer->y.weights + (size_t)i * resizer->y.stride, taps,
-                               resizer->ring_bytes, resizer->column);
+    resizer->kernels->vertical(resizer->window, pm_window_weights(&resizer->y, i), taps, resizer->ring_bytes,
+                               resizer->column);
     return resizer->column;
 }
 
@@ -85,14 +87,21 @@ static int is_vertical_first(const struct pm_side *x, const struct pm_side *y) {
     return lost_rows > 2 * lost_columns;
 }
 
+/* Source rows that the ring holds: those of the widest window. */
+static uint32_t count_ring_rows(const struct resizer *resizer) {
+    if (!resizer->y.weights) return 1;
+    uint32_t rows = resizer->y.widest, source = resizer->geometry.y.source;
+    return rows < source ? rows : source;
+}
+
 static void take_rows(struct resizer *resizer, struct pm_pool *pool) {
     resizer->output_bytes = 3 * (size_t)resizer->geometry.x.count;
     resizer->ring_bytes = resizer->vertical_first ? 3 * (size_t)resizer->geometry.x.source : resizer->output_bytes;
-    resizer->ring_rows = resizer->y.weights ? resizer->y.stride : 1;
-    resizer->ring = pool->take(pool, resizer->ring_rows, resizer->ring_bytes);
+    resizer->ring_rows = count_ring_rows(resizer);
+    resizer->ring = pm_take_rows(pool, resizer->ring_rows, resizer->ring_bytes);
     resizer->window = pool->take(pool, resizer->ring_rows, sizeof *resizer->window);
-    resizer->column = pool->take(pool, 1, resizer->ring_bytes);
-    resizer->output = pool->take(pool, 1, resizer->output_bytes);
+    resizer->column = pm_take_rows(pool, 1, resizer->ring_bytes);
+    resizer->output = pm_take_rows(pool, 1, resizer->output_bytes);
 }
 
 struct pm_row_sink *pm_resize_begin(struct pm_pool *pool, const struct pm_geometry *geometry, pomona_resample filter,
@@ -101,7 +110,7 @@ struct pm_row_sink *pm_resize_begin(struct pm_pool *pool, const struct pm_geomet
     if (filter == POMONA_RESAMPLE_NEAREST) return pm_nearest_begin(pool, geometry, next);
     struct resizer *resizer = pool->take(pool, 1, sizeof *resizer);
     *resizer = (struct resizer){.sink = {put}, .next = next, .geometry = *geometry};
-    resizer->kernels = &pm_resize_kernels_scalar;
+    resizer->kernels = pm_kernels_at_most(pm_cpu_allowed())->resize;
     resizer->vertical_first = is_vertical_first(&geometry->x, &geometry->y);
     if (!is_kept(&geometry->x)) pm_windows_compute(&resizer->x, pool, &geometry->x, filter);
     if (!is_kept(&geometry->y)) pm_windows_compute(&resizer->y, pool, &geometry->y, filter);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "image/rows.h"
+#include "kernels/windows.h"
 #include "pomona.h"
 
 /* One side of a resize: `source` pixels become `scaled`, of which those from `offset` on, `count`, are wanted.
@@ -25,31 +26,9 @@ struct pm_geometry {
 struct pm_geometry pm_fit_geometry(pomona_fit fit, uint32_t source_width, uint32_t source_height, uint32_t width,
                                    uint32_t height);
 
-/* Weights are integers of 22 fractional bits: 8 bits of pixel, 22 of weight and 2 spare ones, since filters with
- * negative lobes overshoot, fill an int32. */
-#define PM_WEIGHT_BITS 22
-
-/* The filter windows of one side: pixel i is the sum of source[first[i] + t] x weights[i * stride + t] over all
- * t < taps[i]. first and first + taps never fall from one i to the next. */
-struct pm_windows {
-    uint32_t count, stride;
-    uint32_t *first, *taps;
-    int32_t *weights;
-};
-
 /* `filter` is any but NEAREST. */
 void pm_windows_compute(struct pm_windows *windows, struct pm_pool *pool, const struct pm_side *side,
                         pomona_resample filter);
-
-/* The inner loops. Sums start at one half, are shifted down and clipped to 0..255. */
-struct pm_resize_kernels {
-    /* One row of RGB pixels to windows->count pixels. */
-    void (*horizontal)(const uint8_t *rgb, const struct pm_windows *windows, uint8_t *out);
-    /* `taps` rows of `length` bytes to one. */
-    void (*vertical)(const uint8_t *const *rows, const int32_t *weights, uint32_t taps, size_t length, uint8_t *out);
-};
-
-extern const struct pm_resize_kernels pm_resize_kernels_scalar;
 
 /* A sink for the rows of the source that hands geometry->y.count rows of geometry->x.count pixels on to `next`. May be
  * `next` itself, where there is nothing to do. Lives in the pool. */

@@ -86,6 +86,8 @@ struct pm_depthwise_variant {
 #define PM_CONV_TILINGS_MAX 8
 #define PM_DEPTHWISE_VARIANTS_MAX 12
 
+struct pm_resize_kernels; /* kernels/windows.h */
+
 /* Everything that may differ between CPU levels. Lists go from the most special to the most general and end with an
  * entry that takes everything. */
 struct pm_kernels {
@@ -104,6 +106,7 @@ struct pm_kernels {
     /* Repeats fused multiply-adds on registers `rounds` times; returns the multiply-accumulates done, for measuring the
      * peak rate. */
     double (*peak)(uint64_t rounds);
+    const struct pm_resize_kernels *resize;
 };
 
 #define PM_KERNELS(level) extern const struct pm_kernels pm_kernels_##level;

@@ -5,6 +5,7 @@
 #include "kernels/conv_tile.inc.c"
 #include "kernels/depthwise.h"
 #include "kernels/elementwise.inc.c"
+#include "kernels/windows.h"
 
 UP_TO_6(CONV_KERNEL, 1, 16)
 UP_TO_6(CONV_KERNEL, 1, 32)
@@ -30,4 +31,5 @@ const struct pm_kernels pm_kernels_avx2 = {
     .sum = sum,
     .maximum = maximum,
     .peak = peak,
+    .resize = &pm_resize_kernels_avx2,
 };

@@ -5,6 +5,7 @@
 #include "kernels/conv_tile.inc.c"
 #include "kernels/depthwise.h"
 #include "kernels/elementwise.inc.c"
+#include "kernels/windows.h"
 
 UP_TO_14(CONV_KERNEL, 2, 16)
 UP_TO_14(CONV_KERNEL, 2, 32)
@@ -36,4 +37,5 @@ const struct pm_kernels pm_kernels_avx512 = {
     .sum = sum,
     .maximum = maximum,
     .peak = peak,
+    .resize = &pm_resize_kernels_avx512,
 };

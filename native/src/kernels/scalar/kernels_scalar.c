@@ -2,6 +2,7 @@
 
 /* Portable C, the oracle of the vector levels: one pixel at a time, every sum in fp64, no intrinsics. */
 #include "kernels/kernels.h"
+#include "kernels/windows.h"
 
 static float clamp(float value, float low, float high) {
     value = value > low ? value : low;
@@ -75,4 +76,5 @@ const struct pm_kernels pm_kernels_scalar = {
     .sum = sum,
     .maximum = maximum,
     .peak = peak,
+    .resize = &pm_resize_kernels_scalar,
 };

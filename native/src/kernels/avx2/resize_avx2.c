@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define PM_VL 8
+#include "kernels/resize.inc.c"
+
+const struct pm_resize_kernels pm_resize_kernels_avx2 = {.horizontal = horizontal, .vertical = vertical};
