@@ -103,6 +103,7 @@ static struct conv_memory set_up(const struct conv_case *c) {
                                    .residual = c->residual ? m.residual.data : NULL,
                                    .output = m.output.data,
                                    .segment_count = c->segments,
+                                   .partial_segments = 1 + c->segments % 3,
                                    .input_pixel = c->distance,
                                    .output_block = output_block,
                                    .residual_block = residual_block,

@@ -62,6 +62,14 @@ static void drop_unused(struct pm_graph *graph) {
     }
 }
 
+/* Sums of whole numbers are exact, so layers that can take them get them. */
+static void make_whole(struct pm_graph *graph) {
+    for (uint32_t i = 0; i < graph->node_count; i++)
+        for (uint32_t j = 0; j < graph->nodes[i].input_count; j++)
+            if (graph->nodes[i].inputs[j] == 0 && !(graph->nodes[i].layer->takes & PM_TAKES_WHOLE)) return;
+    graph->whole = pm_preprocess_make_whole(&graph->preprocess, graph->unit);
+}
+
 void pm_graph_fold(struct pm_graph *graph) {
     count_users(graph);
     drop_unused(graph);
@@ -73,4 +81,5 @@ void pm_graph_fold(struct pm_graph *graph) {
         if (before && node->layer->fold(node, before)) replace(graph, node, before);
     }
     drop_unused(graph);
+    make_whole(graph);
 }

@@ -5,20 +5,16 @@
 #ifndef POMONA_GRAPH_GRAPH_H
 #define POMONA_GRAPH_GRAPH_H
 
+#include "graph/preprocess.h"
 #include "layers/layer.h"
-
-/* x = ((byte / divide - subtract) / std), by channel of the network; spelled out as 256 floats a channel, computed with
- * the reference's own fp32 operations, so that it is exact. */
-struct pm_preprocess {
-    int reverse; /* the network's first channel is blue */
-    float table[3][256];
-};
 
 struct pm_graph {
     char *name, *provenance;
     char **classes; /* names of the feature map's channels, NULL for none */
     uint32_t class_count;
     struct pm_preprocess preprocess;
+    int whole; /* the input map holds whole numbers, x is unit[c] times as much */
+    double unit[PM_INPUT_CHANNELS];
     struct pm_shape input;
     struct pm_node *nodes;
     uint32_t node_count;
@@ -34,7 +30,8 @@ void pm_graph_close(struct pm_graph *graph);
 /* The shape of a value. */
 const struct pm_shape *pm_graph_shape(const struct pm_graph *graph, int value);
 
-/* Moves paddings, batch norms, additions and clamps into their neighbours, and marks nodes that nobody needs. */
+/* Moves paddings, batch norms, additions and clamps into their neighbours, and marks nodes that nobody needs. Lets the
+ * input map hold whole numbers where preprocessing and its readers allow. */
 void pm_graph_fold(struct pm_graph *graph);
 
 /* Places the values in the arena: maps[node_count + 1], by value. LIMIT when a slice would exceed PM_MAX_SLICE. */

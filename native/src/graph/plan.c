@@ -45,6 +45,7 @@ static pomona_status shape_maps(const struct pm_graph *graph, struct pm_map *map
         maps[v] = (struct pm_map){.shape = *pm_graph_shape(graph, (int)v)};
         maps[v].block = v == 0 ? graph->input.channels : PM_BLOCK;
     }
+    maps[0].unit = graph->whole ? graph->unit : NULL;
     for (uint32_t i = 0; i < graph->node_count; i++) {
         const struct pm_node *node = &graph->nodes[i];
         if (!node->folded && node->layer->takes & PM_TAKES_PADDING)

@@ -8,44 +8,6 @@
 
 #define MAX_NODES 4096
 #define MAX_INPUTS 64
-#define INPUT_CHANNELS 3
-
-static pomona_status read_triple(const cJSON *preprocess, const char *key, float *values, pomona_error *error) {
-    const cJSON *array, *item;
-    int i = 0;
-    POMONA_TRY(pm_json_array(preprocess, key, "graph: preprocess", &array, error));
-    cJSON_ArrayForEach(item, array) {
-        POMONA_RETURN_IF(i == 3 || !cJSON_IsNumber(item) || !isfinite(item->valuedouble), error, POMONA_BAD_MODEL,
-                         "graph: preprocess: `%s` must be three finite numbers", key);
-        values[i++] = (float)item->valuedouble;
-    }
-    POMONA_RETURN_IF(i != 3, error, POMONA_BAD_MODEL, "graph: preprocess: `%s` must be three finite numbers", key);
-    return POMONA_OK;
-}
-
-static pomona_status read_preprocess(const cJSON *root, struct pm_preprocess *result, pomona_error *error) {
-    const cJSON *preprocess;
-    const char *channels;
-    float divide[3], subtract[3], std[3];
-    POMONA_TRY(pm_json_object(root, "preprocess", "graph", &preprocess, error));
-    POMONA_TRY(pm_json_string(preprocess, "channels", "graph: preprocess", &channels, error));
-    result->reverse = !strcmp(channels, "bgr");
-    POMONA_RETURN_IF(!result->reverse && strcmp(channels, "rgb") != 0, error, POMONA_BAD_MODEL,
-                     "graph: preprocess: `channels` must be rgb or bgr");
-    POMONA_TRY(read_triple(preprocess, "divide", divide, error));
-    POMONA_TRY(read_triple(preprocess, "subtract", subtract, error));
-    POMONA_TRY(read_triple(preprocess, "std", std, error));
-    for (int c = 0; c < 3; c++) {
-        POMONA_RETURN_IF(divide[c] == 0 || std[c] == 0, error, POMONA_BAD_MODEL,
-                         "graph: preprocess: `divide` and `std` must not be zero");
-        for (int byte = 0; byte < 256; byte++) {
-            float scaled = (float)byte / divide[c];
-            float centred = scaled - subtract[c];
-            result->table[c][byte] = centred / std[c];
-        }
-    }
-    return POMONA_OK;
-}
 
 static pomona_status read_input(const cJSON *root, struct pm_shape *shape, const char **name, pomona_error *error) {
     const cJSON *input;
@@ -54,7 +16,8 @@ static pomona_status read_input(const cJSON *root, struct pm_shape *shape, const
     POMONA_TRY(pm_json_string(input, "name", "graph: input", name, error));
     POMONA_TRY(pm_json_uint(input, "height", "graph: input", 0, 1, PM_MAX_SIDE, &height, error));
     POMONA_TRY(pm_json_uint(input, "width", "graph: input", 0, 1, PM_MAX_SIDE, &width, error));
-    POMONA_TRY(pm_json_uint(input, "channels", "graph: input", 0, INPUT_CHANNELS, INPUT_CHANNELS, &channels, error));
+    POMONA_TRY(
+        pm_json_uint(input, "channels", "graph: input", 0, PM_INPUT_CHANNELS, PM_INPUT_CHANNELS, &channels, error));
     *shape = (struct pm_shape){(uint32_t)height, (uint32_t)width, (uint32_t)channels};
     return POMONA_OK;
 }
@@ -200,7 +163,7 @@ pomona_status pm_graph_read(struct pm_graph *graph, const struct pm_container *c
     POMONA_RETURN_IF(version != 1, error, POMONA_UNSUPPORTED, "graph: version %llu; this library reads version 1",
                      (unsigned long long)version);
     POMONA_TRY(read_labels(graph, container->graph, error));
-    POMONA_TRY(read_preprocess(container->graph, &graph->preprocess, error));
+    POMONA_TRY(pm_preprocess_read(container->graph, &graph->preprocess, error));
     POMONA_TRY(read_input(container->graph, &graph->input, &input_name, error));
     POMONA_TRY(read_nodes(graph, container, input_name, error));
     POMONA_TRY(read_classes(graph, container->graph, error));

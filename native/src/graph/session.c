@@ -118,15 +118,9 @@ static void clear_halos(const struct pm_run *run, int value) {
 static void enter(const pomona_session *session, const uint8_t *rgb, uint32_t slot) {
     const struct pm_graph *graph = &session->model->graph;
     const struct pm_map *map = &session->model->maps[0];
-    const float(*table)[256] = graph->preprocess.table;
-    int first = graph->preprocess.reverse ? 2 : 0;
     float *to = session->arena + slot * session->model->plan.slice + map->offset + map->origin;
-    for (uint32_t y = 0; y < graph->input.height; y++, to += map->row_stride)
-        for (uint32_t x = 0; x < graph->input.width; x++, rgb += 3) {
-            to[3 * x] = table[0][rgb[first]];
-            to[3 * x + 1] = table[1][rgb[1]];
-            to[3 * x + 2] = table[2][rgb[2 - first]];
-        }
+    for (uint32_t y = 0; y < graph->input.height; y++, to += map->row_stride, rgb += graph->input.width * 3)
+        pm_preprocess_row(&graph->preprocess, rgb, graph->input.width, to);
 }
 
 /* Runs the network over the first `count` slots and writes their vectors to session->rows. */

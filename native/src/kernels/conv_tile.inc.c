@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Convolution tile: `pixels` x `vectors` partial sums stay in registers over PM_PARTIAL_SEGMENTS segments, then join
+/* Convolution tile: `pixels` x `vectors` partial sums stay in registers over partial_segments segments, then join
  * their totals in memory. Registers: the sums + `vectors` of weights; the input is broadcast from memory, one cache
  * line a pixel and block. The shift comes last: a large one at the start would cost every partial sum its low bits.
  *
@@ -42,7 +42,7 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
     conv_sums sum, total;
     EACH_SUM total[i][j] = (vf){0};
     for (;;) {
-        const struct pm_segment *stop = end - segment > PM_PARTIAL_SEGMENTS ? segment + PM_PARTIAL_SEGMENTS : end;
+        const struct pm_segment *stop = end - segment > t->partial_segments ? segment + t->partial_segments : end;
         EACH_SUM sum[i][j] = (vf){0};
         for (; segment < stop; segment++) {
             const float *a = t->input + segment->offset;
@@ -58,7 +58,7 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
         EACH_SUM total[i][j] += sum[i][j];
         __asm__ volatile("" : : "r"(total) : "memory"); /* totals live in memory: the registers are full */
     }
-    if (t->segment_count > PM_PARTIAL_SEGMENTS) EACH_SUM sum[i][j] += total[i][j];
+    if (t->segment_count > t->partial_segments) EACH_SUM sum[i][j] += total[i][j];
     conv_store(t, pixels, vectors, sum);
 }
 

@@ -2,10 +2,13 @@
 
 /* Convolution over all channels, as a sum over segments (kernels.h): the map's layout is spelled out once, when the
  * segment table is made, so that one kernel serves every window, 1x1 included, and the RGB input. */
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 #include "core/json.h"
 #include "core/memory.h"
+#include "graph/preprocess.h"
 #include "layers/layer.h"
 
 /* Input floats that a sweep over all output channels may touch before it goes on: half of a 1 MiB L2 cache. */
@@ -20,7 +23,8 @@ struct conv {
     uint32_t runs, run_pixels, last_pixels;
     ptrdiff_t input_run, output_run, residual_run;
     uint32_t sweep_runs, sweep_images;
-    ptrdiff_t segment_count;
+    int passes; /* over the segments: 2 where the weights are split, see part_of */
+    ptrdiff_t segment_count, partial_segments;
     struct pm_segment segments[];
 };
 
@@ -77,6 +81,15 @@ static void add_segment(void *context, ptrdiff_t offset, uint32_t ky, uint32_t k
     conv->depth += (uint64_t)length;
 }
 
+static void add_segments(const struct pm_node *node, const struct pm_map *in, struct conv *conv) {
+    each_segment(node, in, add_segment, conv);
+    conv->passes = in->unit && pm_is_wide(node, conv->depth) ? 2 : 1;
+    conv->partial_segments = PM_PARTIAL_SEGMENTS;
+    if (conv->passes == 1) return;
+    conv->partial_segments = conv->segment_count;
+    each_segment(node, in, add_segment, conv);
+}
+
 /* The first tiling of at most `blocks` blocks that takes windows this far apart. */
 static const struct pm_conv_tiling *choose(const struct pm_kernels *kernels, int wide, int blocks,
                                            ptrdiff_t input_pixel) {
@@ -126,12 +139,13 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
     const struct pm_map *in = &plan->maps[node->inputs[0]];
     size_t segments = 0;
     each_segment(node, in, count_segment, &segments);
+    segments *= 2; /* passes at most */
     struct conv *conv = pm_allocate_zeroed(1, sizeof *conv + segments * sizeof *conv->segments);
     POMONA_RETURN_IF(!conv, error, POMONA_OUT_OF_MEMORY, "layer %s: no memory for %zu segments", node->name, segments);
     node->state = conv;
-    each_segment(node, in, add_segment, conv);
+    add_segments(node, in, conv);
     conv->input_pixel = (ptrdiff_t)(node->window.stride[1] * in->block);
-    int wide = pm_is_wide(node, conv->depth);
+    int wide = !in->unit && pm_is_wide(node, conv->depth);
     conv->narrow = choose(plan->kernels, wide, 1, conv->input_pixel);
     uint32_t blocks = pm_map_blocks(&plan->maps[node->value]);
     conv->broad = choose(plan->kernels, wide, blocks < INT32_MAX ? (int)blocks : INT32_MAX, conv->input_pixel);
@@ -149,32 +163,58 @@ static const struct pm_conv_tiling *panel_tiling(const struct conv *conv, uint32
 
 struct packing {
     const struct pm_node *node;
+    const struct pm_map *in;
     float *to;
     uint32_t first, count; /* output channels of the panel; those past the last are zero */
+    int passes, pass;
 };
+
+/* The weight of row `row` ([height x width x in]) for output channel `out`, in units of the input. */
+static double weight_at(const struct packing *p, uint64_t row, uint64_t out) {
+    const struct pm_tensor *kernel = pm_weight(p->node, "kernel");
+    double weight = kernel->data[row * kernel->dims[3] + out];
+    return p->in->unit ? weight * p->in->unit[row % kernel->dims[2]] : weight;
+}
+
+/* The part of a weight that a pass multiplies. Of two passes over whole numbers |x| <= 2^PM_WHOLE_BITS, the last one
+ * takes weights rounded to a grid so coarse that fp32 holds each of its sums exactly. The first one takes what rounding
+ * left: a sum 2^10 times smaller, and so are its errors. Together as good as a sum in fp64, for two products in fp32.
+ */
+static double part_of(const struct packing *p, uint64_t row, uint64_t out) {
+    double weight = weight_at(p, row, out), largest = 0;
+    if (p->passes == 1) return weight;
+    const struct pm_tensor *kernel = pm_weight(p->node, "kernel");
+    uint64_t rows = kernel->dims[0] * kernel->dims[1] * kernel->dims[2];
+    int bits = FLT_MANT_DIG - PM_WHOLE_BITS, exponent;
+    for (uint64_t terms = 1; terms < rows; terms *= 2) bits--;
+    for (uint64_t r = 0; r < rows; r++) largest = fmax(largest, fabs(weight_at(p, r, out)));
+    frexp(largest, &exponent);
+    double grid = ldexp(1, exponent - bits), coarse = rint(weight / grid) * grid;
+    return p->pass == 0 ? weight - coarse : coarse;
+}
 
 static void pack_segment(void *context, ptrdiff_t offset, uint32_t ky, uint32_t kx, uint32_t channel,
                          ptrdiff_t length) {
     (void)offset;
     struct packing *p = context;
     const struct pm_tensor *kernel = pm_weight(p->node, "kernel");
-    uint64_t width = kernel->dims[1], in = kernel->dims[2], out = kernel->dims[3];
-    const float *from = kernel->data + ((ky * width + kx) * in + channel) * out;
-    for (ptrdiff_t k = 0; k < length; k++, from += out, p->to += p->count)
-        for (uint32_t c = 0; c < p->count; c++) p->to[c] = p->first + c < out ? from[p->first + c] : 0;
+    uint64_t row = (ky * kernel->dims[1] + kx) * kernel->dims[2] + channel;
+    for (ptrdiff_t k = 0; k < length; k++, row++, p->to += p->count)
+        for (uint32_t c = 0; c < p->count; c++)
+            p->to[c] = p->first + c < kernel->dims[3] ? (float)part_of(p, row, p->first + c) : 0;
 }
 
 /* Panels of [scale][shift][depth x outputs], in the order of the output channels. */
 static void pack(const struct pm_node *node, const struct pm_plan *plan, float *packed) {
     const struct conv *conv = node->state;
     uint32_t blocks = pm_map_blocks(&plan->maps[node->value]);
-    struct packing p = {.node = node, .to = packed};
+    struct packing p = {.node = node, .in = &plan->maps[node->inputs[0]], .to = packed, .passes = conv->passes};
     for (uint32_t block = 0; block < blocks; block += p.count / PM_BLOCK) {
         p.first = block * PM_BLOCK;
         p.count = (uint32_t)panel_tiling(conv, block, blocks)->blocks * PM_BLOCK;
         pm_epilogue_pack(node, p.first, p.count, p.to, p.to + p.count);
         p.to += 2 * p.count;
-        each_segment(node, &plan->maps[node->inputs[0]], pack_segment, &p);
+        for (p.pass = 0; p.pass < p.passes; p.pass++) each_segment(node, p.in, pack_segment, &p);
     }
 }
 
@@ -226,6 +266,7 @@ static void run_sweep(const struct sweep *s) {
     struct pm_conv_tile tile = {
         .segments = s->conv->segments,
         .segment_count = s->conv->segment_count,
+        .partial_segments = s->conv->partial_segments,
         .input_pixel = s->conv->input_pixel,
         .output_block = out->block_stride,
         .residual_block = node->epilogue.residual < 0 ? 0 : maps[node->epilogue.residual].block_stride,
@@ -267,7 +308,7 @@ const struct pm_layer pm_layer_conv2d = {
     .roles = {"kernel", "?bias"},
     .min_inputs = 1,
     .max_inputs = 1,
-    .takes = PM_TAKES_PADDING | PM_TAKES_AFFINE | PM_TAKES_RESIDUAL | PM_TAKES_CLAMP,
+    .takes = PM_TAKES_PADDING | PM_TAKES_AFFINE | PM_TAKES_RESIDUAL | PM_TAKES_CLAMP | PM_TAKES_WHOLE,
     .read = read,
     .infer = infer,
     .prepare = prepare,

@@ -29,6 +29,7 @@ struct pm_map {
     uint32_t halo[4];
     ptrdiff_t origin, row_stride, block_stride;
     uint64_t offset, size; /* of the whole, halo included */
+    const double *unit;    /* NULL, or the map holds whole numbers; channel c means unit[c] times as much */
 };
 
 static inline uint32_t pm_map_blocks(const struct pm_map *map) {
@@ -93,7 +94,8 @@ enum {
     PM_TAKES_PADDING = 1,  /* reads a halo of zeros: a zero_pad before it is folded into its window */
     PM_TAKES_AFFINE = 2,   /* a batch_norm after it is folded into epilogue.scale and shift */
     PM_TAKES_RESIDUAL = 4, /* an add after it is folded into epilogue.residual */
-    PM_TAKES_CLAMP = 8     /* a ReLU after it is folded into epilogue.low and high */
+    PM_TAKES_CLAMP = 8,    /* a ReLU after it is folded into epilogue.low and high */
+    PM_TAKES_WHOLE = 16    /* reads a map of whole numbers and their unit */
 };
 
 /* Errors made early pass through all that follows, and a short sum costs little: the first layers of a network are
