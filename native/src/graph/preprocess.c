@@ -66,14 +66,14 @@ int pm_preprocess_make_whole(struct pm_preprocess *p, double unit[PM_INPUT_CHANN
     return 1;
 }
 
-void pm_preprocess_row(const struct pm_preprocess *p, const uint8_t *rgb, uint32_t width, float *to) {
-    if (p->step != 0 && !p->reverse) { /* a loop that compilers turn into vectors */
+void pm_preprocess_row(const struct pm_preprocess *p, const uint8_t *rgb, uint32_t width, float *to, size_t pixel) {
+    if (p->step != 0 && !p->reverse && pixel == PM_INPUT_CHANNELS) { /* a loop that compilers turn into vectors */
         const float step = p->step, offset = p->offset;
         for (uint32_t i = 0; i < width * PM_INPUT_CHANNELS; i++) to[i] = (float)rgb[i] * step + offset;
         return;
     }
     const int first = p->reverse ? 2 : 0;
-    for (uint32_t x = 0; x < width; x++, rgb += PM_INPUT_CHANNELS, to += PM_INPUT_CHANNELS) {
+    for (uint32_t x = 0; x < width; x++, rgb += PM_INPUT_CHANNELS, to += pixel) {
         to[0] = p->table[0][rgb[first]];
         to[1] = p->table[1][rgb[1]];
         to[2] = p->table[2][rgb[2 - first]];

@@ -25,7 +25,9 @@ pomona_status pm_preprocess_read(const cJSON *graph, struct pm_preprocess *prepr
  * all as it is and returns 0, where there are none such up to 2^PM_WHOLE_BITS. */
 int pm_preprocess_make_whole(struct pm_preprocess *preprocess, double unit[PM_INPUT_CHANNELS]);
 
-/* One row of `width` RGB pixels to width x 3 floats in the order of the network's channels. */
-void pm_preprocess_row(const struct pm_preprocess *preprocess, const uint8_t *rgb, uint32_t width, float *to);
+/* One row of `width` RGB pixels to floats in the order of the network's channels, `pixel` floats from one to the next.
+ */
+void pm_preprocess_row(const struct pm_preprocess *preprocess, const uint8_t *rgb, uint32_t width, float *to,
+                       size_t pixel);
 
 #endif

@@ -120,7 +120,7 @@ static void enter(const pomona_session *session, const uint8_t *rgb, uint32_t sl
     const struct pm_map *map = &session->model->maps[0];
     float *to = session->arena + slot * session->model->plan.slice + map->offset + map->origin;
     for (uint32_t y = 0; y < graph->input.height; y++, to += map->row_stride, rgb += graph->input.width * 3)
-        pm_preprocess_row(&graph->preprocess, rgb, graph->input.width, to);
+        pm_preprocess_row(&graph->preprocess, rgb, graph->input.width, to, map->block);
 }
 
 /* Runs the network over the first `count` slots and writes their vectors to session->rows. */
