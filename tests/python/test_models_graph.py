@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from pomona.models import ModelError, container
-from pomona.models.graph import ACTIVATIONS, OPERATORS, PREPROCESS, GraphBuilder
+from pomona.models.graph import ACTIVATIONS, OPERATORS, GraphBuilder
+from pomona.models.preprocess import PREPROCESS
 from support import reference, tiny_net
 from support.material import TOP
 

@@ -2,41 +2,16 @@
 """The graph of a model file: what may stand in it (docs/model-format.md), and a builder that checks it."""
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, FrozenSet, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, FrozenSet, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
 from pomona.models import ModelError, container
+from pomona.models.preprocess import PREPROCESS, Rules, followed_by
 
 VERSION = 1
 MAX_NODES = 4_096
 INPUT = "input"
-
-
-def _preprocess(mode: str, channels: str, divide: Any, subtract: Any, std: Any) -> Dict[str, Any]:
-    def three(value: Any) -> List[float]:
-        return list(value) if isinstance(value, tuple) else [value] * 3
-
-    return {
-        "mode": mode,
-        "channels": channels,
-        "divide": three(divide),
-        "subtract": three(subtract),
-        "std": three(std),
-    }
-
-
-# The one table of preprocessing: float = (byte / divide - subtract) / std, in fp32 and in this order.
-PREPROCESS: Dict[str, Dict[str, Any]] = {
-    row[0]: _preprocess(*row)
-    for row in (
-        ("tf", "rgb", 127.5, 1, 1),
-        ("caffe", "bgr", 1, (103.939, 116.779, 123.68), 1),
-        ("torch", "rgb", 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-        ("lite", "rgb", 1, 127, 128),
-        ("none", "rgb", 1, 0, 1),
-    )
-}
 
 
 @dataclass(frozen=True)
@@ -111,6 +86,9 @@ OPERATORS: Dict[str, Operator] = {
 }
 
 
+_NO_AFFINE = {"scale": np.ones(3), "shift": np.zeros(3)}
+
+
 class GraphBuilder:
     """Collects nodes and tensors in order, then gives the bytes of a model file."""
 
@@ -123,6 +101,16 @@ class GraphBuilder:
         self._preprocess = PREPROCESS[preprocess]
         self._nodes: Dict[str, Dict[str, Any]] = {}
         self._tensors: Dict[str, np.ndarray] = {}
+
+    @property
+    def preprocess(self) -> Rules:
+        """The rules; those of scaling layers at the input are in them once the graph is finished."""
+        return self._preprocess
+
+    @property
+    def input_shape(self) -> Tuple[int, int, int]:
+        """Height, width, channels."""
+        return (self._input["height"], self._input["width"], self._input["channels"])
 
     def node(
         self,
@@ -146,20 +134,53 @@ class GraphBuilder:
         self._nodes[name] = node
         return name
 
-    def finish(self, features: str, provenance: Dict[str, Any]) -> bytes:
-        """The model file, with the output of node `features` as its feature map."""
+    def finish(self, features: str, provenance: Dict[str, Any], classes: Optional[Sequence[str]] = None) -> bytes:
+        """The model file, with the output of node `features` as its feature map, and what that needs alone."""
         if features not in self._nodes:
             raise ModelError(f"the output {features!r} is no node of the graph")
-        graph = {
+        self._prune(features)
+        self._fold_input(features)
+        graph: Dict[str, Any] = {
             "version": VERSION,
             "name": self.name,
             "input": self._input,
             "preprocess": self._preprocess,
             "nodes": list(self._nodes.values()),
             "outputs": {"features": features},
-            "provenance": provenance,
         }
-        return container.write(graph, self._tensors)
+        if classes:
+            graph["classes"] = list(classes)
+        return container.write({**graph, "provenance": provenance}, self._tensors)
+
+    def _prune(self, features: str) -> None:
+        """Drops what the output does not depend on."""
+        needed = {features}
+        for node in reversed(list(self._nodes.values())):
+            if node["name"] in needed:
+                needed.update(node["inputs"])
+            else:
+                self._drop(node["name"])
+
+    def _drop(self, name: str) -> Dict[str, Any]:
+        """Takes a node out; returns its tensors by role."""
+        node = self._nodes.pop(name)
+        return {role: self._tensors.pop(tensor) for role, tensor in node.get("weights", {}).items()}
+
+    def _fold_input(self, features: str) -> None:
+        """Scaling layers at the input become part of the preprocessing."""
+        while True:
+            readers = [node for node in self._nodes.values() if INPUT in node["inputs"]]
+            if len(readers) != 1 or readers[0]["op"] != "affine" or readers[0]["name"] == features:
+                return
+            name = readers[0]["name"]
+            scale, shift = (self._tensors.get(f"{name}/{role}", default) for role, default in _NO_AFFINE.items())
+            rules = followed_by(self._preprocess, scale, shift)
+            if not rules:
+                return
+            self._preprocess = rules
+            self._drop(name)
+            for node in self._nodes.values():
+                node["inputs"] = [INPUT if source == name else source for source in node["inputs"]]
 
     def _check_names(self, name: str, inputs: Sequence[str]) -> None:
         if not name or name == INPUT or name in self._nodes:

@@ -14,6 +14,7 @@ from typing import Any, Dict, Optional, Tuple
 import numpy as np
 
 from pomona.models import ModelError, keras_graph
+from pomona.models.keras_call import array
 
 BACKEND = "openvino"
 _MAX_CONFIG = 64 << 20
@@ -33,10 +34,18 @@ def start_keras() -> Any:
     return keras
 
 
-def build_application(name: str, input_size: int) -> Any:
-    """A network of Keras Applications without its top and without weights."""
-    shape = (input_size, input_size, 3)
-    return getattr(start_keras().applications, name)(weights=None, include_top=False, input_shape=shape)
+def build_application(
+    name: str, input_size: int, include_top: bool = False, pooling: Optional[str] = None, classes: int = 1000
+) -> Any:
+    """A network of Keras Applications without weights."""
+    options = {"include_top": include_top, "pooling": pooling, "input_shape": (input_size, input_size, 3)}
+    if include_top:
+        options["classes"] = classes
+    build = getattr(start_keras().applications, name)
+    try:
+        return build(weights=None, **options)
+    except ValueError as error:
+        raise ModelError(f"{name} at {input_size}x{input_size}: {error}") from error
 
 
 def load_model(path: Path) -> Any:
@@ -52,14 +61,15 @@ def load_model(path: Path) -> Any:
 
 def load_weights(model: Any, path: Path) -> None:
     """Fills the model from a `.h5` (Keras 1 to 2 layout, by order), `.weights.h5` or `.keras` file."""
-    for variable in model.weights:  # Keras only warns of layers that it did not find, so what it left must show
-        variable.assign(np.full(variable.shape, np.nan, np.float32))
+    floats = [variable for variable in model.weights if "float" in variable.dtype]
+    for variable in floats:  # Keras only warns of layers that it did not find, so what it left must show
+        variable.assign(np.full(variable.shape, np.nan, variable.dtype))
     try:
         model.load_weights(str(path))
     except Exception as error:  # as above
         raise ModelError(f"{path}: its weights do not fit {model.name}: {error}") from error
-    for variable in model.weights:
-        if np.isnan(keras_graph.array(variable)).any():
+    for variable in floats:
+        if np.isnan(array(variable)).any():
             raise ModelError(f"{path}: has no weights (or not a number) for {variable.path} of {model.name}")
 
 

@@ -1,151 +1,117 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Walks a Keras functional model and writes its layers as nodes of our graph, unfused.
+"""Walks a Keras functional or sequential model and writes its layers as nodes of our graph, unfused.
 
-A layer class joins by one function under `@layer("ClassName")`. It receives the layer, the names of its inputs and the
-builder, adds its nodes, and returns the name of the node that holds the layer's output.
+Models inside models are opened, a layer that is used several times gives a node for each use, and only what the wanted
+output needs is written. `keras_layers` and `keras_activations` hold one function a layer class. No layer is computed.
 """
 
-from typing import Any, Callable, Dict, List
+from dataclasses import replace
+from typing import Any, Dict, Iterator, List, Optional
 
-import numpy as np
-
-from pomona.models import ModelError
+from pomona.models import ModelError, keras_layers
 from pomona.models.graph import INPUT, GraphBuilder
+from pomona.models.keras_call import Call, Shape, Use, Value, as_map, class_name, free_name, sides
 
-Convert = Callable[[Any, List[str], GraphBuilder], str]
-LAYERS: Dict[str, Convert] = {}
-
-
-def layer(class_name: str) -> Callable[[Convert], Convert]:
-    def register(function: Convert) -> Convert:
-        LAYERS[class_name] = function
-        return function
-
-    return register
+LAYERS = keras_layers.LAYERS
 
 
-def check_supported(class_name: str, name: str) -> None:
-    if class_name not in LAYERS:
-        raise ModelError(f"layer {name}: class {class_name} is not supported; supported: {', '.join(sorted(LAYERS))}")
+def supported() -> str:
+    return ", ".join(sorted(LAYERS))
 
 
-def walk(model: Any, graph: GraphBuilder) -> str:
-    """Adds every layer of the model, in order; returns the node of its one output."""
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
+def walk(model: Any, graph: GraphBuilder, output: Optional[str] = None) -> str:
+    """Adds what the model's one output (or the output of that layer) needs; returns its node."""
+    if len(model.inputs) != 1 or (len(model.outputs) != 1 and not output):
         raise ModelError(
             f"{model.name}: {len(model.inputs)} inputs and {len(model.outputs)} outputs; one of each works"
+            + ("" if len(model.inputs) != 1 else ", or name the layer with --output")
         )
-    outputs: Dict[str, str] = {}
-    for operation in model.operations:
-        check_supported(type(operation).__name__, operation.name)
-        inputs = [outputs[producer] for producer in _producers(operation)]
-        outputs[operation.name] = LAYERS[type(operation).__name__](operation, inputs, graph)
-    return outputs[model.outputs[0]._keras_history.operation.name]
+    uses = _Uses(model)
+    wanted = uses.find(output) if output else uses.outputs[0]
+    values = {INPUT: Value(INPUT, graph.input_shape, graph.input_shape)}
+    taken = {use.name for use in uses.calls} | {INPUT}
+    for use in uses.needed(wanted):
+        _check(use, uses, values)
+        inputs = [values[source] for source in use.sources]
+        use = use if None not in use.shape else replace(use, shape=_shape(use, inputs))
+        call = Call(use, inputs, taken)
+        made = LAYERS[class_name(use.layer)](call, graph)
+        values[use.name] = made if isinstance(made, Value) else Value(made, as_map(use.name, use.shape), use.shape)
+    return values[wanted].node
 
 
-def _producers(operation: Any) -> List[str]:
-    """Names of the layers that feed this one."""
-    if len(operation._inbound_nodes) != 1:
-        raise ModelError(f"layer {operation.name}: is used more than once; shared layers are not supported")
-    return [tensor._keras_history.operation.name for tensor in operation._inbound_nodes[0].input_tensors]
+class _Uses:
+    """The uses of all layers of a model and of the models in it, each after those that it reads."""
+
+    def __init__(self, model: Any):
+        self.calls: List[Use] = []
+        self._known: Dict[str, str] = {}  # name of a layer or nested model -> use that makes its output
+        self._taken = {INPUT}
+        self.outputs = self._open(model, [INPUT], "")
+
+    def find(self, name: str) -> str:
+        if name not in self._known:
+            near = [known for known in self._known if name.lower() in known.lower()] or list(self._known)
+            raise ModelError(f"no layer is called {name!r}; there are: {', '.join(near[-20:])}")
+        return self._known[name]
+
+    def needed(self, wanted: str) -> List[Use]:
+        names, calls = {wanted}, []
+        for use in reversed(self.calls):
+            if use.name in names:
+                names.update(use.sources)
+                calls.append(use)
+        return calls[::-1]
+
+    def readers(self, name: str) -> List[str]:
+        return [use.name for use in self.calls if name in use.sources]
+
+    def _open(self, model: Any, sources: List[str], prefix: str) -> List[str]:
+        made = {id(tensor): source for tensor, source in zip(model.inputs, sources)}
+        for node in _nodes(model):
+            operation, reads = node.operation, [made[id(tensor)] for tensor in node.input_tensors]
+            name = free_name(prefix + operation.name, self._taken)
+            inner = inner_model(operation)
+            outputs = self._open(inner, reads, f"{name}/") if inner else [self._add(node, name, reads)]
+            made.update(zip(map(id, node.outputs), outputs))
+            self._known[name] = outputs[0]
+        return [made[id(tensor)] for tensor in model.outputs]
+
+    def _add(self, node: Any, name: str, reads: List[str]) -> str:
+        arguments = (node.arguments.args, node.arguments.kwargs)
+        self.calls.append(Use(node.operation, name, reads, tuple(node.outputs[0].shape[1:]), arguments))
+        return name
 
 
-def _require(layer: Any, condition: bool, what: str) -> None:
-    if not condition:
-        raise ModelError(f"layer {layer.name}: {type(layer).__name__} with {what} is not supported")
+def inner_model(operation: Any) -> Any:
+    """The functional model that this layer is, or None."""
+    from keras.src.models.functional import Functional
+
+    inner = getattr(operation, "_functional", None) or operation  # a Sequential holds one
+    return inner if isinstance(inner, Functional) and type(inner).call is Functional.call else None
 
 
-def array(variable: Any) -> np.ndarray:
-    """The value of a Keras variable in fp32."""
-    from keras import ops
-
-    return np.asarray(ops.convert_to_numpy(variable), np.float32)
-
-
-@layer("InputLayer")
-def _input(layer: Any, inputs: List[str], graph: GraphBuilder) -> str:
-    return INPUT
+def _nodes(model: Any) -> Iterator[Any]:
+    """Every use of a layer, in an order of computation; inputs are none."""
+    for _, nodes in sorted(model._nodes_by_depth.items(), reverse=True):
+        yield from (node for node in nodes if not node.is_input)
 
 
-@layer("Conv2D")
-def _conv2d(layer: Any, inputs: List[str], graph: GraphBuilder) -> str:
-    """Keras and the format agree on [kh][kw][in / groups][out]."""
-    attributes = _window(layer)
-    if layer.groups != 1:
-        attributes["groups"] = layer.groups
-    x = graph.node("conv2d", layer.name, inputs, _kernel_and_bias(layer), **attributes)
-    return _activate(layer, x, graph)
+def _check(use: Use, uses: _Uses, values: Dict[str, Value]) -> None:
+    name = class_name(use.layer)
+    if name not in LAYERS:
+        reads = ", ".join(f"{source} ({sides(values[source].shape)})" for source in use.sources)
+        readers = ", ".join(uses.readers(use.name)) or "nothing"
+        raise ModelError(
+            f"layer {use.name}: class {name} is not supported; it reads {reads}, and {readers} reads it; "
+            f"--output LAYER can cut before it; supported: {supported()}"
+        )
 
 
-@layer("DepthwiseConv2D")
-def _depthwise_conv2d(layer: Any, inputs: List[str], graph: GraphBuilder) -> str:
-    x = graph.node("depthwise_conv2d", layer.name, inputs, _kernel_and_bias(layer), **_window(layer))
-    return _activate(layer, x, graph)
+def _shape(use: Use, inputs: List[Value]) -> Shape:
+    """What the layer gives in a model that takes images of any size, once the size is known."""
+    from keras import KerasTensor, tree
 
-
-@layer("BatchNormalization")
-def _batch_normalization(layer: Any, inputs: List[str], graph: GraphBuilder) -> str:
-    axis = layer.axis[0] if isinstance(layer.axis, (list, tuple)) else layer.axis
-    _require(layer, axis in (-1, 3), f"axis={layer.axis}")
-    weights = {"mean": layer.moving_mean, "variance": layer.moving_variance}
-    weights = {"gamma": layer.gamma, **weights} if layer.scale else weights
-    weights = {"beta": layer.beta, **weights} if layer.center else weights
-    arrays = {role: array(variable) for role, variable in weights.items()}
-    return graph.node("batch_norm", layer.name, inputs, arrays, epsilon=float(layer.epsilon))
-
-
-@layer("ReLU")
-def _relu(layer: Any, inputs: List[str], graph: GraphBuilder) -> str:
-    _require(layer, not layer.negative_slope and not layer.threshold, "negative_slope or threshold")
-    kinds = {None: "relu", 6.0: "relu6"}
-    _require(layer, layer.max_value in kinds, f"max_value={layer.max_value}")
-    return graph.node("activation", layer.name, inputs, kind=kinds[layer.max_value])
-
-
-@layer("Activation")
-def _activation(layer: Any, inputs: List[str], graph: GraphBuilder) -> str:
-    kind = _activation_kind(layer)
-    return graph.node("activation", layer.name, inputs, kind=kind) if kind else inputs[0]
-
-
-@layer("ZeroPadding2D")
-def _zero_padding2d(layer: Any, inputs: List[str], graph: GraphBuilder) -> str:
-    _require(layer, layer.data_format == "channels_last", f"data_format={layer.data_format}")
-    (top, bottom), (left, right) = layer.padding
-    return graph.node("zero_pad", layer.name, inputs, padding=[top, bottom, left, right])
-
-
-@layer("Add")
-def _add(layer: Any, inputs: List[str], graph: GraphBuilder) -> str:
-    _require(layer, len(inputs) == 2, f"{len(inputs)} inputs")
-    return graph.node("add", layer.name, inputs)
-
-
-def _window(layer: Any) -> Dict[str, Any]:
-    _require(layer, layer.data_format == "channels_last", f"data_format={layer.data_format}")
-    _require(layer, layer.padding in ("valid", "same"), f"padding={layer.padding}")
-    attributes: Dict[str, Any] = {"strides": list(layer.strides), "padding": layer.padding}
-    if tuple(layer.dilation_rate) != (1, 1):
-        attributes["dilations"] = list(layer.dilation_rate)
-    return attributes
-
-
-def _kernel_and_bias(layer: Any) -> Dict[str, np.ndarray]:
-    weights = {"kernel": array(layer.kernel)}
-    if layer.use_bias:
-        weights["bias"] = array(layer.bias)
-    return weights
-
-
-def _activate(layer: Any, x: str, graph: GraphBuilder) -> str:
-    """The activation that a layer carries as an argument becomes a node behind it."""
-    kind = _activation_kind(layer)
-    return graph.node("activation", f"{x}_{kind}", x, kind=kind) if kind else x
-
-
-def _activation_kind(layer: Any) -> str:
-    """Our name for the activation of a layer; "" for none at all."""
-    kinds = {"linear": "", "relu": "relu", "relu6": "relu6"}
-    name = getattr(layer.activation, "__name__", str(layer.activation))
-    _require(layer, name in kinds, f"activation={name}")
-    return kinds[name]
+    sized = iter([KerasTensor((None, *value.shape)) for value in inputs])
+    args, kwargs = tree.map_structure(lambda x: next(sized) if hasattr(x, "_keras_history") else x, use.arguments)
+    return tuple(use.layer.compute_output_spec(*args, **kwargs).shape[1:])
