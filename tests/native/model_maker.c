@@ -112,11 +112,16 @@ void maker_conv(struct model_maker *model, const char *name, const char *input, 
     if (bias) add_weight(model, node, "bias", (uint32_t[]){out, 0}, -1, 1);
 }
 
+void maker_multiplied(struct model_maker *model, const char *name, const char *input, const uint32_t *kernel,
+                      uint32_t channels, uint32_t multiplier, int bias, const char *attributes) {
+    cJSON *node = maker_node(model, "depthwise_conv2d", name, input, attributes);
+    add_kernel(model, node, (uint32_t[]){kernel[0], kernel[1], channels, multiplier, 0}, kernel[0] * kernel[1]);
+    if (bias) add_weight(model, node, "bias", (uint32_t[]){channels * multiplier, 0}, -1, 1);
+}
+
 void maker_depthwise(struct model_maker *model, const char *name, const char *input, const uint32_t *kernel,
                      uint32_t channels, int bias, const char *attributes) {
-    cJSON *node = maker_node(model, "depthwise_conv2d", name, input, attributes);
-    add_kernel(model, node, (uint32_t[]){kernel[0], kernel[1], channels, 1, 0}, kernel[0] * kernel[1]);
-    if (bias) add_weight(model, node, "bias", (uint32_t[]){channels, 0}, -1, 1);
+    maker_multiplied(model, name, input, kernel, channels, 1, bias, attributes);
 }
 
 void maker_norm(struct model_maker *model, const char *name, const char *input, uint32_t channels) {

@@ -43,11 +43,13 @@ void maker_sum(struct model_maker *model, const char *name);
 cJSON *maker_node(struct model_maker *model, const char *op, const char *name, const char *inputs,
                   const char *attributes);
 
-/* Nodes with their weights, drawn such that values stay of order one. `bias` 1 or 0. */
+/* Nodes with their weights, drawn such that values stay of order one. `bias` 1 or 0; `in` of one group. */
 void maker_conv(struct model_maker *model, const char *name, const char *input, const uint32_t *kernel, uint32_t in,
                 uint32_t out, int bias, const char *attributes);
 void maker_depthwise(struct model_maker *model, const char *name, const char *input, const uint32_t *kernel,
                      uint32_t channels, int bias, const char *attributes);
+void maker_multiplied(struct model_maker *model, const char *name, const char *input, const uint32_t *kernel,
+                      uint32_t channels, uint32_t multiplier, int bias, const char *attributes);
 void maker_norm(struct model_maker *model, const char *name, const char *input, uint32_t channels);
 
 /* Names the feature map. */

@@ -86,18 +86,21 @@ static double window(const struct naive_map *in, const float *kernel, struct axi
     return sum;
 }
 
+/* A depthwise convolution has as many groups as its input has channels, of one channel each. */
 static struct naive_map convolve(const struct model_maker *model, const cJSON *node, const struct naive_map *in) {
     int depthwise = !strcmp(cJSON_GetObjectItem(node, "op")->valuestring, "depthwise_conv2d");
+    const cJSON *groups = cJSON_GetObjectItem(cJSON_GetObjectItem(node, "attributes"), "groups");
     struct axis v = read_axis(model, node, 0, in->height), h = read_axis(model, node, 1, in->width);
     const float *kernel = weight(model, node, "kernel"), *bias = weight(model, node, "bias");
-    int channels = depthwise ? in->channels : side_of(model, node, 3);
-    struct naive_map map = new_map(v.outputs, h.outputs, channels);
+    int count = depthwise ? 1 : side_of(model, node, 2);
+    int outputs = side_of(model, node, 3) * (depthwise ? in->channels : 1);
+    int each = outputs / (depthwise ? in->channels : groups ? groups->valueint : 1);
+    struct naive_map map = new_map(v.outputs, h.outputs, outputs);
     for (int y = 0; y < v.outputs; y++)
         for (int x = 0; x < h.outputs; x++)
-            for (int c = 0; c < channels; c++)
+            for (int c = 0; c < outputs; c++)
                 *slot(&map, y, x, c) =
-                    window(in, kernel, v, h, y, x, depthwise ? c : 0, depthwise ? 1 : in->channels, channels, c) +
-                    (bias ? bias[c] : 0);
+                    window(in, kernel, v, h, y, x, c / each * count, count, outputs, c) + (bias ? bias[c] : 0);
     return map;
 }
 

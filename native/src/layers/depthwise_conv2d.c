@@ -9,20 +9,20 @@
 static pomona_status read(struct pm_node *node, const cJSON *attributes, pomona_error *error) {
     const struct pm_tensor *kernel = pm_weight(node, "kernel");
     POMONA_RETURN_IF(kernel->rank != 4 || kernel->dims[0] > PM_MAX_SIDE || kernel->dims[1] > PM_MAX_SIDE ||
-                         kernel->dims[2] > UINT32_MAX,
+                         kernel->dims[2] > UINT32_MAX || kernel->dims[3] > UINT32_MAX / 2 ||
+                         kernel->dims[2] * kernel->dims[3] > UINT32_MAX / 2,
                      error, POMONA_BAD_MODEL,
                      "layer %s: `kernel` (tensor %s) must be [height, width, channels, multiplier]", node->name,
                      kernel->name);
-    POMONA_RETURN_IF(kernel->dims[3] != 1, error, POMONA_UNSUPPORTED,
-                     "layer %s: a depth multiplier of %llu; 1 is supported", node->name,
-                     (unsigned long long)kernel->dims[3]);
     node->window.kernel[0] = (uint32_t)kernel->dims[0];
     node->window.kernel[1] = (uint32_t)kernel->dims[1];
+    node->window.groups = (uint32_t)kernel->dims[2];
     return pm_window_read(node, attributes, error);
 }
 
 static pomona_status infer(struct pm_node *node, const struct pm_shape *inputs, pomona_error *error) {
-    return pm_kernel_infer(node, inputs, inputs->channels, error);
+    const struct pm_tensor *kernel = pm_weight(node, "kernel");
+    return pm_kernel_infer(node, inputs, kernel->dims[2], (uint32_t)(kernel->dims[2] * kernel->dims[3]), error);
 }
 
 static int takes(const struct pm_depthwise_variant *variant, const struct pm_node *node) {
@@ -41,8 +41,10 @@ static const struct pm_depthwise_variant *choose(const struct pm_kernels *kernel
 
 static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
     const struct pm_map *in = &plan->maps[node->inputs[0]];
-    POMONA_RETURN_IF(in->block != PM_BLOCK, error, POMONA_UNSUPPORTED,
-                     "layer %s: a depthwise convolution directly on the network's input", node->name);
+    if (in->block != PM_BLOCK || in->shape.channels != node->shape.channels) {
+        node->layer = pm_layer_find("conv2d"); /* reads and writes different lanes: a convolution of many groups */
+        return node->layer->prepare(node, plan, error);
+    }
     uint64_t taps = (uint64_t)node->window.kernel[0] * node->window.kernel[1];
     node->packed_count = (taps + HEAD) * pm_map_blocks(in) * PM_BLOCK;
     node->kernel = choose(plan->kernels, node)->name;

@@ -88,16 +88,16 @@ pomona_status pm_window_resolve(struct pm_node *node, const struct pm_shape *inp
     return POMONA_OK;
 }
 
-pomona_status pm_kernel_infer(struct pm_node *node, const struct pm_shape *input, uint32_t channels,
+pomona_status pm_kernel_infer(struct pm_node *node, const struct pm_shape *input, uint64_t in, uint32_t out,
                               pomona_error *error) {
-    const struct pm_tensor *kernel = pm_weight(node, "kernel");
-    POMONA_RETURN_IF(kernel->dims[2] != input->channels, error, POMONA_BAD_MODEL,
-                     "layer %s: its kernel takes %llu channels, its input has %u", node->name,
-                     (unsigned long long)kernel->dims[2], input->channels);
-    POMONA_TRY(pm_check_vector(node, "bias", channels, error));
+    POMONA_RETURN_IF(in != input->channels, error, POMONA_BAD_MODEL,
+                     "layer %s: its kernel takes %llu channels, its input has %u", node->name, (unsigned long long)in,
+                     input->channels);
+    POMONA_TRY(pm_check_vector(node, "bias", out, error));
     POMONA_TRY(pm_window_resolve(node, input, error));
-    node->shape.channels = channels;
-    POMONA_RETURN_IF(!pm_multiply(kernel->count, (uint64_t)node->shape.height * node->shape.width, &node->macs), error,
+    node->shape.channels = out;
+    uint64_t weights = pm_weight(node, "kernel")->count;
+    POMONA_RETURN_IF(!pm_multiply(weights, (uint64_t)node->shape.height * node->shape.width, &node->macs), error,
                      POMONA_LIMIT, "layer %s: more multiplications than 64 bits count", node->name);
     return POMONA_OK;
 }

@@ -39,6 +39,7 @@ static inline uint32_t pm_map_blocks(const struct pm_map *map) {
 /* Pooling or convolution window; [0] vertical, [1] horizontal. */
 struct pm_window {
     uint32_t kernel[2], stride[2], dilation[2];
+    uint32_t groups;     /* of channels that a convolution keeps apart */
     uint32_t padding[4]; /* resolved to numbers by pm_window_resolve */
     enum { PM_PADDING_EXPLICIT, PM_PADDING_SAME } padding_rule;
 };
@@ -145,9 +146,9 @@ pomona_status pm_window_read(struct pm_node *node, const cJSON *attributes, pomo
 /* Turns "same" into numbers, checks that the window fits, and sets height and width of node->shape. */
 pomona_status pm_window_resolve(struct pm_node *node, const struct pm_shape *input, pomona_error *error);
 
-/* Shape and macs of a convolution with `channels` outputs; checks `kernel` [height][width][in][...] and `bias` against
- * the input. */
-pomona_status pm_kernel_infer(struct pm_node *node, const struct pm_shape *input, uint32_t channels,
+/* Shape and macs of a convolution that takes `in` channels and gives `out`; checks the input and `bias` against them.
+ */
+pomona_status pm_kernel_infer(struct pm_node *node, const struct pm_shape *input, uint64_t in, uint32_t out,
                               pomona_error *error);
 
 /* Scale and shift of `from` after what the epilogue of `node` does already; 0 when a residual or clamp stands between.

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "layers/conv_panels.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "graph/preprocess.h"
+
+static uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
+/* Calls for each run of consecutive floats under the window, in the order of the packed weights. `row` counts rows of
+ * the kernel as if it had one group: (ky x width + kx) x channels + channel. */
+typedef void segment_visit(void *context, ptrdiff_t offset, uint64_t row, ptrdiff_t length);
+
+/* Columns of the window in one run: all of an unblocked, undilated map whose channels are all seen. */
+static uint32_t columns_together(const struct pm_node *node, const struct pm_map *in, const struct pm_panel *panel) {
+    int even = in->block != PM_BLOCK && node->window.dilation[1] == 1 && panel->to - panel->from == in->block;
+    return even ? node->window.kernel[1] : 1;
+}
+
+static void each_segment(const struct pm_node *node, const struct pm_map *in, const struct pm_panel *panel,
+                         segment_visit *visit, void *context) {
+    const struct pm_window *window = &node->window;
+    uint32_t together = columns_together(node, in, panel);
+    for (uint32_t channel = panel->from, next; channel < panel->to; channel = next) {
+        uint32_t block = channel / in->block, inside = channel % in->block;
+        next = smaller(channel - inside + in->block, panel->to);
+        for (uint32_t ky = 0; ky < window->kernel[0]; ky++)
+            for (uint32_t kx = 0; kx < window->kernel[1]; kx += together) {
+                ptrdiff_t offset = block * in->block_stride + (ptrdiff_t)(ky * window->dilation[0]) * in->row_stride +
+                                   (ptrdiff_t)(kx * window->dilation[1]) * in->block + inside;
+                uint64_t tap = (uint64_t)ky * window->kernel[1] + kx;
+                visit(context, offset, tap * in->shape.channels + channel, (ptrdiff_t)together * (next - channel));
+            }
+    }
+}
+
+static void count_segment(void *context, ptrdiff_t offset, uint64_t row, ptrdiff_t length) {
+    (void)offset, (void)row, (void)length;
+    ++*(size_t *)context;
+}
+
+struct listing {
+    struct pm_panel *panel;
+    struct pm_segment *next;
+};
+
+static void add_segment(void *context, ptrdiff_t offset, uint64_t row, ptrdiff_t length) {
+    (void)row;
+    struct listing *listing = context;
+    *listing->next++ = (struct pm_segment){offset, length};
+    listing->panel->segment_count++;
+    listing->panel->depth += (uint64_t)length;
+}
+
+/* Of two passes, each is one partial sum. */
+static void add_segments(const struct pm_node *node, const struct pm_plan *plan, int passes, struct listing *listing) {
+    struct pm_panel *panel = listing->panel;
+    panel->segments = listing->next;
+    for (int pass = 0; pass < passes; pass++)
+        each_segment(node, &plan->maps[node->inputs[0]], panel, add_segment, listing);
+    panel->partial_segments = passes == 1 ? PM_PARTIAL_SEGMENTS : panel->segment_count / passes;
+}
+
+static void share_segments(struct pm_panel *panel, const struct pm_panel *from) {
+    panel->segments = from->segments;
+    panel->segment_count = from->segment_count;
+    panel->partial_segments = from->partial_segments;
+    panel->depth = from->depth;
+}
+
+/* The panel that begins with output block `block`, its segments aside. A broad one sees one group, so that it has no
+ * more zeros than narrow ones. */
+static struct pm_panel panel_at(const struct pm_node *node, const struct pm_plan *plan,
+                                const struct pm_tilings *tilings, uint32_t block) {
+    const struct pm_map *in = &plan->maps[node->inputs[0]], *out = &plan->maps[node->value];
+    uint32_t groups = node->window.groups, outputs = out->shape.channels / groups;
+    uint32_t broad = (uint32_t)tilings->broad->blocks;
+    int fits = pm_map_blocks(out) - block >= broad && (groups == 1 || outputs % (broad * PM_BLOCK) == 0);
+    struct pm_panel panel = {.tiling = fits ? tilings->broad : tilings->narrow, .block = block};
+    uint32_t first = block * PM_BLOCK, end = first + (uint32_t)panel.tiling->blocks * PM_BLOCK;
+    panel.from = first / outputs * (in->shape.channels / groups);
+    panel.to = ((smaller(end, out->shape.channels) - 1) / outputs + 1) * (in->shape.channels / groups);
+    return panel;
+}
+
+/* Segments of all panels, each list once. */
+static size_t count_segments(const struct pm_node *node, const struct pm_plan *plan, const struct pm_tilings *tilings) {
+    uint32_t blocks = pm_map_blocks(&plan->maps[node->value]);
+    size_t count = 0;
+    for (uint32_t block = 0; block < blocks;) {
+        struct pm_panel panel = panel_at(node, plan, tilings, block);
+        each_segment(node, &plan->maps[node->inputs[0]], &panel, count_segment, &count);
+        block = node->window.groups == 1 ? blocks : block + (uint32_t)panel.tiling->blocks;
+    }
+    return count;
+}
+
+size_t pm_panels_size(const struct pm_node *node, const struct pm_plan *plan, const struct pm_tilings *tilings) {
+    return pm_map_blocks(&plan->maps[node->value]) * sizeof(struct pm_panel) +
+           (size_t)tilings->passes * count_segments(node, plan, tilings) * sizeof(struct pm_segment);
+}
+
+struct pm_panels pm_panels_make(const struct pm_node *node, const struct pm_plan *plan,
+                                const struct pm_tilings *tilings, void *memory) {
+    uint32_t blocks = pm_map_blocks(&plan->maps[node->value]);
+    struct pm_panels panels = {.list = memory, .passes = tilings->passes};
+    panels.segments = (struct pm_segment *)(void *)(panels.list + blocks);
+    struct listing listing = {.next = panels.segments};
+    for (uint32_t block = 0; block < blocks; block += (uint32_t)listing.panel->tiling->blocks) {
+        listing.panel = &panels.list[panels.count++];
+        *listing.panel = panel_at(node, plan, tilings, block);
+        if (block > 0 && node->window.groups == 1) share_segments(listing.panel, panels.list);
+        else add_segments(node, plan, tilings->passes, &listing);
+    }
+    return panels;
+}
+
+/* At most 16 times what the file holds: a panel has a zero for each weight between two groups. */
+uint64_t pm_panels_floats(const struct pm_panels *panels) {
+    uint64_t floats = 0;
+    for (uint32_t i = 0; i < panels->count; i++)
+        floats += (panels->list[i].depth + 2) * (uint64_t)panels->list[i].tiling->blocks * PM_BLOCK;
+    return floats;
+}
+
+struct packing {
+    const struct pm_node *node;
+    const struct pm_map *in;
+    const float *kernel;
+    uint32_t depth, outputs; /* channels of a group */
+    float *to;
+    uint32_t first, count; /* output channels of the panel */
+    int passes, pass;
+};
+
+/* The weight of row `row` ([height x width x depth]) for output channel `out`, in units of the input. */
+static double weight_at(const struct packing *p, uint64_t row, uint32_t out) {
+    double weight = p->kernel[row * p->node->shape.channels + out];
+    return p->in->unit ? weight * p->in->unit[out / p->outputs * p->depth + row % p->depth] : weight;
+}
+
+/* The part of a weight that a pass multiplies. Of two passes over whole numbers |x| <= 2^PM_WHOLE_BITS, the last one
+ * takes weights rounded to a grid so coarse that fp32 holds each of its sums exactly. The first one takes what rounding
+ * left: a sum 2^10 times smaller, and so are its errors. Together as good as a sum in fp64, for two products in fp32.
+ */
+static double part_of(const struct packing *p, uint64_t row, uint32_t out) {
+    double weight = weight_at(p, row, out), largest = 0;
+    if (p->passes == 1) return weight;
+    uint64_t rows = (uint64_t)p->node->window.kernel[0] * p->node->window.kernel[1] * p->depth;
+    int bits = FLT_MANT_DIG - PM_WHOLE_BITS, exponent;
+    for (uint64_t terms = 1; terms < rows; terms *= 2) bits--;
+    for (uint64_t r = 0; r < rows; r++) largest = fmax(largest, fabs(weight_at(p, r, out)));
+    frexp(largest, &exponent);
+    double grid = ldexp(1, exponent - bits), coarse = rint(weight / grid) * grid;
+    return p->pass == 0 ? weight - coarse : coarse;
+}
+
+/* Zero past the last output, and where a row belongs to another group than the output. */
+static void pack_segment(void *context, ptrdiff_t offset, uint64_t row, ptrdiff_t length) {
+    (void)offset;
+    struct packing *p = context;
+    uint32_t in = p->in->shape.channels;
+    for (uint64_t end = row + (uint64_t)length; row < end; row++, p->to += p->count) {
+        uint32_t channel = (uint32_t)(row % in), group = channel / p->depth;
+        uint64_t kernel_row = row / in * p->depth + channel % p->depth;
+        uint32_t begin = group * p->outputs, first = begin > p->first ? begin : p->first;
+        uint32_t last = smaller(begin + p->outputs, p->first + p->count);
+        memset(p->to, 0, p->count * sizeof *p->to);
+        for (uint32_t c = first; c < last; c++) p->to[c - p->first] = (float)part_of(p, kernel_row, c);
+    }
+}
+
+void pm_panels_pack(const struct pm_node *node, const struct pm_plan *plan, const struct pm_panels *panels,
+                    float *packed) {
+    const struct pm_map *in = &plan->maps[node->inputs[0]];
+    struct packing p = {.node = node, .in = in, .kernel = pm_weight(node, "kernel")->data, .to = packed};
+    p.depth = in->shape.channels / node->window.groups;
+    p.outputs = node->shape.channels / node->window.groups;
+    p.passes = panels->passes;
+    for (uint32_t i = 0; i < panels->count; i++) {
+        const struct pm_panel *panel = &panels->list[i];
+        p.first = panel->block * PM_BLOCK;
+        p.count = (uint32_t)panel->tiling->blocks * PM_BLOCK;
+        pm_epilogue_pack(node, p.first, p.count, p.to, p.to + p.count);
+        p.to += 2 * p.count;
+        for (p.pass = 0; p.pass < p.passes; p.pass++) each_segment(node, in, panel, pack_segment, &p);
+    }
+}

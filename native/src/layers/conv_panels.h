@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What a convolution does, spelled out when the model is opened: panels of output blocks, each with the segments that
+ * it sums (kernels.h) and weights in their order. One kernel then serves every window, 1x1 included, and the RGB input.
+ * Groups are panels with segments of their own: over the channels that their outputs see, with zeros for weights
+ * between two groups of one panel. */
+#ifndef POMONA_LAYERS_CONV_PANELS_H
+#define POMONA_LAYERS_CONV_PANELS_H
+
+#include "layers/layer.h"
+
+struct pm_tilings {
+    const struct pm_conv_tiling *broad, *narrow; /* for as many output blocks as fit, and for one */
+    int passes; /* over the segments: 2 where the weights are split, see part_of in conv_panels.c */
+};
+
+/* Output blocks that one call of a kernel makes. */
+struct pm_panel {
+    const struct pm_conv_tiling *tiling;
+    uint32_t block;    /* the first one */
+    uint32_t from, to; /* input channels that they see */
+    const struct pm_segment *segments;
+    ptrdiff_t segment_count, partial_segments;
+    uint64_t depth; /* sum of segment lengths */
+};
+
+struct pm_panels {
+    uint32_t count;
+    int passes;
+    struct pm_panel *list;
+    struct pm_segment *segments; /* of all panels; one list for all where there is one group */
+};
+
+/* Bytes of list and segments. */
+size_t pm_panels_size(const struct pm_node *node, const struct pm_plan *plan, const struct pm_tilings *tilings);
+
+/* Makes both in `memory` of that size. */
+struct pm_panels pm_panels_make(const struct pm_node *node, const struct pm_plan *plan,
+                                const struct pm_tilings *tilings, void *memory);
+
+/* Floats of the packed weights. */
+uint64_t pm_panels_floats(const struct pm_panels *panels);
+
+/* Each panel: [scale][shift][depth x outputs], in the order of the output channels. */
+void pm_panels_pack(const struct pm_node *node, const struct pm_plan *plan, const struct pm_panels *panels,
+                    float *packed);
+
+#endif
