@@ -406,7 +406,7 @@ static void test_other_layers(void **state) {
     finish(&maker, POMONA_BAD_MODEL, "norm: `epsilon`");
     begin_tiny(&maker);
     maker_node(&maker, "add", "sum", "first,second", NULL);
-    finish(&maker, POMONA_BAD_MODEL, "layer sum: adds 3x3x3 to 4x3x8");
+    finish(&maker, POMONA_BAD_MODEL, "layer sum: add of 4x3x8 and 3x3x3");
     begin_tiny(&maker);
     maker_node(&maker, "activation", "swish", "second", "{\"kind\": \"swish\"}");
     finish(&maker, POMONA_UNSUPPORTED, "layer swish: activation `swish`");

@@ -34,20 +34,37 @@ static struct pm_node *only_source(struct pm_graph *graph, const struct pm_node 
     return &graph->nodes[latest - 1];
 }
 
+/* Readers of `node` read `value` from here on. */
+static void hand_over(struct pm_graph *graph, struct pm_node *node, int value) {
+    for (uint32_t i = 0; i < graph->node_count; i++)
+        for (uint32_t j = 0; j < graph->nodes[i].input_count; j++)
+            if (graph->nodes[i].inputs[j] == node->value) graph->nodes[i].inputs[j] = value;
+    if (graph->features == node->value) graph->features = value;
+    node->folded = 1;
+    node->input_count = 0;
+    node->users = 0;
+}
+
 /* `before` stands for `node` from here on; what else `node` reads becomes an input of `before`. */
 static void replace(struct pm_graph *graph, struct pm_node *node, struct pm_node *before) {
     int residual = before->epilogue.residual;
     if (residual >= 0 && before->inputs[before->input_count - 1] != residual)
         before->inputs[before->input_count++] = residual;
-    for (uint32_t i = 0; i < graph->node_count; i++)
-        for (uint32_t j = 0; j < graph->nodes[i].input_count; j++)
-            if (graph->nodes[i].inputs[j] == node->value) graph->nodes[i].inputs[j] = before->value;
-    if (graph->features == node->value) graph->features = before->value;
     before->users = node->users;
     before->shape = node->shape;
-    node->folded = 1;
-    node->input_count = 0;
-    node->users = 0;
+    hand_over(graph, node, before->value);
+}
+
+/* A scale and shift of the network's input that everybody reads: the table of bytes holds them as well. */
+static int enter_table(struct pm_graph *graph, struct pm_node *node) {
+    const struct pm_epilogue *epilogue = &node->epilogue;
+    if (!(node->layer->takes & PM_IS_AFFINE) || node->inputs[0] != 0 || graph->features == node->value) return 0;
+    for (uint32_t i = 0; i < graph->node_count; i++)
+        for (uint32_t j = 0; j < graph->nodes[i].input_count; j++)
+            if (graph->nodes[i].inputs[j] == 0 && &graph->nodes[i] != node) return 0;
+    if (epilogue->scale) pm_preprocess_affine(&graph->preprocess, epilogue->scale, epilogue->shift);
+    hand_over(graph, node, 0);
+    return 1;
 }
 
 /* Nodes that lead nowhere: those behind the feature map, and paddings that every reader took over. */
@@ -77,6 +94,7 @@ void pm_graph_fold(struct pm_graph *graph) {
         struct pm_node *node = &graph->nodes[i];
         if (node->folded) continue;
         take_padding(graph, node);
+        if (enter_table(graph, node)) continue;
         struct pm_node *before = node->layer->fold ? only_source(graph, node) : NULL;
         if (before && node->layer->fold(node, before)) replace(graph, node, before);
     }

@@ -3,6 +3,7 @@
 /* Memory plan: every value gets a place in the slice of its image, such that values that live at the same time do not
  * overlap. Largest first, each at the lowest offset that is free for its whole life. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/memory.h"
 #include "graph/graph.h"
@@ -10,9 +11,13 @@
 #define LINE_FLOATS (PM_ALIGNMENT / sizeof(float))
 #define PAGE_FLOATS (4096 / sizeof(float))
 
-/* A value is there from the step that writes it to the last step that reads it; step = index of the value written. */
+/* A value is there from the step that writes it to the last step that reads it; step = index of the value written. A
+ * part of a concatenation lies in the concatenation's own memory, from its `block` on, which is then there for as long
+ * as either: a chain of them, as in DenseNet, is one piece of memory that grows. */
 struct life {
     int value, first, last;
+    int home; /* the concatenation in which it lies, -1: it lies by itself */
+    uint32_t block;
     struct pm_map *map;
 };
 
@@ -40,36 +45,67 @@ static pomona_status lay_out(struct pm_map *map, const char *name, pomona_error 
     return POMONA_OK;
 }
 
-static pomona_status shape_maps(const struct pm_graph *graph, struct pm_map *maps, pomona_error *error) {
-    for (uint32_t v = 0; v <= graph->node_count; v++) {
-        maps[v] = (struct pm_map){.shape = *pm_graph_shape(graph, (int)v)};
-        maps[v].block = v == 0 ? graph->input.channels : PM_BLOCK;
+/* Blocks of PM_BLOCK channels, but plain for an input that only convolutions read. */
+static uint32_t input_block(const struct pm_graph *graph) {
+    for (uint32_t i = 0; i < graph->node_count; i++)
+        for (uint32_t j = 0; j < graph->nodes[i].input_count; j++)
+            if (graph->nodes[i].inputs[j] == 0 && !(graph->nodes[i].layer->takes & PM_TAKES_PLAIN)) return PM_BLOCK;
+    return graph->input.channels;
+}
+
+/* A part that begins a block lies in the concatenation. Where it ends within a block, the next part, which is copied,
+ * writes over slots that belong to no channel of it. */
+static void find_homes(const struct pm_node *node, struct life *lives) {
+    uint32_t channel = 0;
+    for (uint32_t j = 0; j < node->input_count; channel += lives[node->inputs[j++]].map->shape.channels) {
+        struct life *part = &lives[node->inputs[j]];
+        if (part->value == 0 || part->home >= 0 || channel % PM_BLOCK) continue;
+        part->home = node->value;
+        part->block = channel / PM_BLOCK;
     }
+}
+
+/* lives[] by value: who reads it last, and where it may lie. */
+static void find_lives(const struct pm_graph *graph, struct pm_map *maps, struct life *lives) {
+    for (uint32_t v = 0; v <= graph->node_count; v++) {
+        lives[v] = (struct life){.value = (int)v, .first = (int)v, .last = (int)v, .home = -1, .map = &maps[v]};
+        maps[v] = (struct pm_map){.shape = *pm_graph_shape(graph, (int)v), .block = v ? PM_BLOCK : input_block(graph)};
+    }
+    lives[graph->features].last = (int)graph->node_count + 1;
     maps[0].unit = graph->whole ? graph->unit : NULL;
     for (uint32_t i = 0; i < graph->node_count; i++) {
         const struct pm_node *node = &graph->nodes[i];
-        if (!node->folded && node->layer->takes & PM_TAKES_PADDING)
-            widen_halo(&maps[node->inputs[0]], node->window.padding);
+        for (uint32_t j = 0; j < node->input_count; j++)
+            if (lives[node->inputs[j]].last < node->value) lives[node->inputs[j]].last = node->value;
+        if (node->folded) continue;
+        if (node->layer->takes & PM_TAKES_PADDING) widen_halo(&maps[node->inputs[0]], node->window.padding);
+        if (node->layer->takes & PM_IS_CONCAT) find_homes(node, lives);
     }
-    for (uint32_t v = 0; v <= graph->node_count; v++)
-        if (v == 0 || !graph->nodes[v - 1].folded)
-            POMONA_TRY(lay_out(&maps[v], v ? graph->nodes[v - 1].name : "input", error));
-    return POMONA_OK;
 }
 
-/* Fills `lives` for all values that exist; returns how many. */
-static uint32_t find_lives(const struct pm_graph *graph, struct pm_map *maps, struct life *lives) {
-    uint32_t count = 0;
+static int exists(const struct pm_graph *graph, uint32_t value) {
+    return value == 0 || !graph->nodes[value - 1].folded;
+}
+
+/* What parts need, their homes need: halo and time. A home comes after its parts. */
+static void join_lives(const struct pm_graph *graph, struct life *lives) {
     for (uint32_t v = 0; v <= graph->node_count; v++) {
-        if (v > 0 && graph->nodes[v - 1].folded) continue;
-        struct life life = {.value = (int)v, .first = (int)v, .last = (int)v, .map = &maps[v]};
-        for (uint32_t i = 0; i < graph->node_count; i++)
-            for (uint32_t j = 0; j < graph->nodes[i].input_count; j++)
-                if (graph->nodes[i].inputs[j] == (int)v) life.last = graph->nodes[i].value;
-        if (graph->features == (int)v) life.last = (int)graph->node_count + 1;
-        lives[count++] = life;
+        if (lives[v].home < 0) continue;
+        struct life *home = &lives[lives[v].home];
+        widen_halo(home->map, lives[v].map->halo);
+        if (lives[v].first < home->first) home->first = lives[v].first;
+        if (lives[v].last > home->last) home->last = lives[v].last;
     }
-    return count;
+}
+
+static void settle_part(const struct life *part, const struct pm_map *home) {
+    struct pm_map *map = part->map;
+    memcpy(map->halo, home->halo, sizeof map->halo);
+    map->origin = home->origin;
+    map->row_stride = home->row_stride;
+    map->block_stride = home->block_stride;
+    map->offset = home->offset + part->block * (uint64_t)home->block_stride;
+    map->size = pm_map_blocks(map) * (uint64_t)home->block_stride;
 }
 
 static int by_size(const void *a, const void *b) {
@@ -94,21 +130,37 @@ static uint64_t find_offset(const struct life *lives, uint32_t placed, const str
     return offset;
 }
 
-pomona_status pm_graph_place(const struct pm_graph *graph, struct pm_map *maps, uint64_t *slice, pomona_error *error) {
-    POMONA_TRY(shape_maps(graph, maps, error));
-    struct life *lives = pm_allocate_zeroed((size_t)graph->node_count + 1, sizeof *lives);
-    POMONA_RETURN_IF(!lives, error, POMONA_OUT_OF_MEMORY, "no memory to plan the arena");
-    uint32_t count = find_lives(graph, maps, lives);
-    qsort(lives, count, sizeof *lives, by_size);
+/* Those that lie by themselves, largest first. */
+static pomona_status place_wholes(const struct pm_graph *graph, const struct life *lives, struct life *wholes,
+                                  uint64_t *slice, pomona_error *error) {
+    uint32_t count = 0;
     *slice = 0;
+    for (uint32_t v = 0; v <= graph->node_count; v++) {
+        if (!exists(graph, v) || lives[v].home >= 0) continue;
+        POMONA_TRY(lay_out(lives[v].map, v ? graph->nodes[v - 1].name : "input", error));
+        wholes[count++] = lives[v];
+    }
+    qsort(wholes, count, sizeof *wholes, by_size);
     for (uint32_t i = 0; i < count; i++) {
-        struct pm_map *map = lives[i].map;
-        map->offset = find_offset(lives, i, &lives[i]);
+        struct pm_map *map = wholes[i].map;
+        map->offset = find_offset(wholes, i, &wholes[i]);
         if (map->offset + map->size > *slice) *slice = map->offset + map->size;
     }
-    pm_free(lives);
     POMONA_RETURN_IF(*slice > PM_MAX_SLICE / sizeof(float), error, POMONA_LIMIT,
                      "the activations of one image need %llu MiB; the limit is %llu",
                      (unsigned long long)(*slice * sizeof(float) >> 20), (unsigned long long)(PM_MAX_SLICE >> 20));
     return POMONA_OK;
+}
+
+pomona_status pm_graph_place(const struct pm_graph *graph, struct pm_map *maps, uint64_t *slice, pomona_error *error) {
+    size_t values = (size_t)graph->node_count + 1;
+    struct life *lives = pm_allocate_zeroed(2 * values, sizeof *lives); /* by value, and by size */
+    POMONA_RETURN_IF(!lives, error, POMONA_OUT_OF_MEMORY, "no memory to plan the arena");
+    find_lives(graph, maps, lives);
+    join_lives(graph, lives);
+    pomona_status status = place_wholes(graph, lives, lives + values, slice, error);
+    for (size_t v = values; !status && v-- > 0;)
+        if (lives[v].home >= 0) settle_part(&lives[v], &maps[lives[v].home]);
+    pm_free(lives);
+    return status;
 }

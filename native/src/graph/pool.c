@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "graph/pool.h"
 
-#include <math.h>
 #include <string.h>
+
+#include "layers/global_pool.h"
 
 size_t pm_pooled_length(const struct pm_shape *features, pomona_pooling pooling) {
     size_t pixels = pooling == POMONA_POOLING_NONE ? (size_t)features->height * features->width : 1;
@@ -13,17 +14,6 @@ size_t pm_pooled_length(const struct pm_shape *features, pomona_pooling pooling)
 static uint32_t block_channels(const struct pm_map *map, uint32_t first) {
     uint32_t left = map->shape.channels - first;
     return left < PM_BLOCK ? left : PM_BLOCK;
-}
-
-static void pool_block(const struct pm_run *run, const struct pm_map *map, const float *block, pomona_pooling pooling,
-                       float *result) {
-    const struct pm_kernels *kernels = run->plan->kernels;
-    int average = pooling == POMONA_POOLING_AVG;
-    for (int c = 0; c < PM_BLOCK; c++) result[c] = average ? 0 : -INFINITY;
-    for (uint32_t y = 0; y < map->shape.height; y++)
-        (average ? kernels->sum : kernels->maximum)(result, block + y * map->row_stride, map->shape.width);
-    float pixels = (float)map->shape.height * (float)map->shape.width;
-    for (int c = 0; average && c < PM_BLOCK; c++) result[c] /= pixels;
 }
 
 static void copy_map(const struct pm_map *map, const float *value, float *vector) {
@@ -47,7 +37,7 @@ void pm_pool(const struct pm_run *run, int value, uint32_t image, pomona_pooling
     }
     for (uint32_t first = 0; first < map->shape.channels; first += PM_BLOCK, from += map->block_stride) {
         float result[PM_BLOCK];
-        pool_block(run, map, from, pooling, result);
+        pm_global_pool(run->plan->kernels, map, from, pooling == POMONA_POOLING_AVG, result);
         memcpy(vector + first, result, block_channels(map, first) * sizeof *result);
     }
 }

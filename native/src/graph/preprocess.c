@@ -49,9 +49,16 @@ pomona_status pm_preprocess_read(const cJSON *graph, struct pm_preprocess *prepr
     return POMONA_OK;
 }
 
+void pm_preprocess_affine(struct pm_preprocess *p, const double *scale, const double *shift) {
+    for (int c = 0; c < PM_INPUT_CHANNELS; c++)
+        for (int byte = 0; byte < 256; byte++) p->table[c][byte] = (float)(p->table[c][byte] * scale[c] + shift[c]);
+    p->altered = 1;
+}
+
 /* x = (2 byte - 2 zero) / (2 divide std), where `zero` is the byte of x = 0: whole if that is so by halves. */
 int pm_preprocess_make_whole(struct pm_preprocess *p, double unit[PM_INPUT_CHANNELS]) {
     double zero = (double)p->divide[0] * p->subtract[0];
+    if (p->altered) return 0;
     for (int c = 0; c < PM_INPUT_CHANNELS; c++)
         if ((double)p->divide[c] * p->subtract[c] != zero) return 0;
     float step = zero == rint(zero) ? 1 : 2;

@@ -15,11 +15,15 @@ struct pm_preprocess {
     int reverse; /* the network's first channel is blue */
     float divide[PM_INPUT_CHANNELS], subtract[PM_INPUT_CHANNELS], std[PM_INPUT_CHANNELS];
     float table[PM_INPUT_CHANNELS][256]; /* what a byte becomes */
+    int altered;                         /* the table holds more than divide, subtract and std say */
     float step, offset;                  /* step not 0: the table is byte x step + offset in all channels */
 };
 
 /* Reads the object `preprocess` of the graph. The table holds x, computed in fp32 in the order of the formula. */
 pomona_status pm_preprocess_read(const cJSON *graph, struct pm_preprocess *preprocess, pomona_error *error);
+
+/* x becomes x scale + shift, by channel. */
+void pm_preprocess_affine(struct pm_preprocess *preprocess, const double *scale, const double *shift);
 
 /* Makes the table hold whole numbers, of which x is unit[c] times as much and zero means zero, and returns 1; or leaves
  * all as it is and returns 0, where there are none such up to 2^PM_WHOLE_BITS. */

@@ -7,7 +7,6 @@
 #include "graph/graph.h"
 
 #define MAX_NODES 4096
-#define MAX_INPUTS 64
 
 static pomona_status read_input(const cJSON *root, struct pm_shape *shape, const char **name, pomona_error *error) {
     const cJSON *input;
@@ -35,7 +34,7 @@ static pomona_status read_inputs(const struct pm_graph *graph, const char *input
     const cJSON *inputs, *item;
     POMONA_TRY(pm_json_array(json, "inputs", node->name, &inputs, error));
     int count = cJSON_GetArraySize(inputs);
-    POMONA_RETURN_IF(count > MAX_INPUTS || (uint32_t)count < node->layer->min_inputs ||
+    POMONA_RETURN_IF(count > PM_MAX_INPUTS || (uint32_t)count < node->layer->min_inputs ||
                          (uint32_t)count > node->layer->max_inputs,
                      error, POMONA_BAD_MODEL, "layer %s: %d inputs for a %s", node->name, count, node->layer->name);
     node->inputs = pm_allocate_zeroed((size_t)count + 1, sizeof *node->inputs); /* and a residual */
@@ -77,7 +76,7 @@ static pomona_status find_layer(struct pm_node *node, const cJSON *json, pomona_
 }
 
 static pomona_status infer_node(const struct pm_graph *graph, struct pm_node *node, pomona_error *error) {
-    struct pm_shape inputs[MAX_INPUTS];
+    struct pm_shape inputs[PM_MAX_INPUTS];
     for (uint32_t i = 0; i < node->input_count; i++) inputs[i] = *pm_graph_shape(graph, node->inputs[i]);
     return node->layer->infer(node, inputs, error);
 }

@@ -9,6 +9,11 @@ static void add(float *out, const float *a, const float *b, ptrdiff_t count, flo
     for (ptrdiff_t i = 0; i < count; i += PM_VL) VSTORE(out + i, VCLAMP(VLOAD(a + i) + VLOAD(b + i), lowest, highest));
 }
 
+static void multiply(float *out, const float *a, const float *b, ptrdiff_t count, float low, float high) {
+    const vf lowest = VSET(low), highest = VSET(high);
+    for (ptrdiff_t i = 0; i < count; i += PM_VL) VSTORE(out + i, VCLAMP(VLOAD(a + i) * VLOAD(b + i), lowest, highest));
+}
+
 static void affine(float *out, const float *in, const float *scale, const float *shift, ptrdiff_t pixels, float low,
                    float high) {
     const vf lowest = VSET(low), highest = VSET(high);

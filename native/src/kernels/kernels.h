@@ -35,10 +35,10 @@ struct pm_conv_tile {
     const struct pm_segment *segments;
     ptrdiff_t segment_count;
     ptrdiff_t partial_segments; /* after so many, the sum joins the total; see PM_PARTIAL_SEGMENTS */
-    ptrdiff_t input_pixel;    /* floats between the windows of two neighbouring outputs */
-    ptrdiff_t output_block;   /* floats between output blocks */
-    ptrdiff_t residual_block; /* the same of `residual` */
-    float low, high;          /* -INFINITY and INFINITY for no clamp */
+    ptrdiff_t input_pixel;      /* floats between the windows of two neighbouring outputs */
+    ptrdiff_t output_block;     /* floats between output blocks */
+    ptrdiff_t residual_block;   /* the same of `residual` */
+    float low, high;            /* -INFINITY and INFINITY for no clamp */
 };
 
 typedef void pm_conv_kernel(const struct pm_conv_tile *tile);
@@ -84,6 +84,31 @@ struct pm_depthwise_variant {
     pm_depthwise_kernel *run;
 };
 
+/* `pixels` outputs in a row of one 16-channel block, each from the same count of pixels under its window. */
+struct pm_pool_row {
+    const float *input; /* origin of the first output pixel's window */
+    float *output;
+    ptrdiff_t pixels;
+    ptrdiff_t input_row;   /* floats between rows of the window */
+    ptrdiff_t input_pixel; /* floats between the windows of two neighbouring outputs */
+    int height, width;     /* of the window */
+    float divisor;         /* of the sum, for a mean */
+    float low, high;
+};
+
+typedef void pm_pool_kernel(const struct pm_pool_row *row);
+
+/* `pixels` pixels in a row, all their channels: (x - mean) / sqrt(variance + epsilon) x scale + shift, clamped. */
+struct pm_norm_row {
+    const float *input;
+    const float *affine; /* each block of 16 channels: [scale][shift], 0 past the last */
+    float *output;
+    ptrdiff_t pixels, channels;
+    ptrdiff_t input_block, output_block; /* floats between blocks */
+    double epsilon;
+    float low, high;
+};
+
 #define PM_CONV_TILINGS_MAX 8
 #define PM_DEPTHWISE_VARIANTS_MAX 12
 
@@ -96,14 +121,18 @@ struct pm_kernels {
     const char *name;
     struct pm_conv_tiling conv[PM_CONV_TILINGS_MAX];
     struct pm_depthwise_variant depthwise[PM_DEPTHWISE_VARIANTS_MAX];
-    /* out[i] = clamp(a[i] + b[i]); `out` may be `a` or `b`. count: a multiple of 16, as below */
+    /* out[i] = clamp(a[i] + b[i]), and the same of a[i] x b[i]; `out` may be `a` or `b`. count: a multiple of 16, as
+     * below */
     void (*add)(float *out, const float *a, const float *b, ptrdiff_t count, float low, float high);
+    void (*multiply)(float *out, const float *a, const float *b, ptrdiff_t count, float low, float high);
     /* out[p][c] = clamp(in[p][c] x scale[c] + shift[c]) over `pixels` pixels of one block */
     void (*affine)(float *out, const float *in, const float *scale, const float *shift, ptrdiff_t pixels, float low,
                    float high);
     /* sum[c] += in[p][c], and maximum[c] = max(maximum[c], in[p][c]), over `pixels` pixels of one block */
     void (*sum)(float *sum, const float *in, ptrdiff_t pixels);
     void (*maximum)(float *maximum, const float *in, ptrdiff_t pixels);
+    pm_pool_kernel *max_pool, *avg_pool;
+    void (*layer_norm)(const struct pm_norm_row *row);
     /* Repeats fused multiply-adds on registers `rounds` times; returns the multiply-accumulates done, for measuring the
      * peak rate. */
     double (*peak)(uint64_t rounds);

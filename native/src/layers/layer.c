@@ -72,8 +72,11 @@ static uint64_t resolve_axis(const struct pm_window *window, int axis, uint32_t 
         pads[0] = (uint32_t)(total / 2);
         pads[1] = (uint32_t)(total - total / 2);
     }
-    uint64_t padded = (uint64_t)input + pads[0] + pads[1];
-    return padded < reach ? 0 : (padded - reach) / stride + 1;
+    uint64_t padded = (uint64_t)input + pads[0] + pads[1] + (window->ceil ? stride - 1 : 0);
+    if (padded < reach) return 0;
+    uint64_t outputs = (padded - reach) / stride + 1;
+    int ends = window->ceil && (outputs - 1) * stride >= (uint64_t)input + pads[0];
+    return ends ? outputs - 1 : outputs;
 }
 
 pomona_status pm_window_resolve(struct pm_node *node, const struct pm_shape *input, pomona_error *error) {
@@ -102,10 +105,24 @@ pomona_status pm_kernel_infer(struct pm_node *node, const struct pm_shape *input
     return POMONA_OK;
 }
 
+pomona_status pm_pair_infer(struct pm_node *node, const struct pm_shape *inputs, pomona_error *error) {
+    const struct pm_shape *a = &inputs[0], *b = &inputs[1];
+    int same = a->height == b->height && a->width == b->width;
+    int fits = a->channels == b->channels && (same || (b->height == 1 && b->width == 1));
+    POMONA_RETURN_IF(!fits, error, POMONA_BAD_MODEL,
+                     "layer %s: %s of %ux%ux%u and %ux%ux%u; the second must be as the first or 1x1x%u", node->name,
+                     node->layer->name, a->height, a->width, a->channels, b->height, b->width, b->channels,
+                     a->channels);
+    node->shape = *a;
+    node->spread = !same;
+    return POMONA_OK;
+}
+
 static int clamps(const struct pm_epilogue *epilogue) { return epilogue->low > -INFINITY || epilogue->high < INFINITY; }
 
 int pm_epilogue_affine(struct pm_node *node, struct pm_node *from) {
     struct pm_epilogue *epilogue = &node->epilogue, *more = &from->epilogue;
+    if (!more->scale) return 1;
     if (epilogue->residual >= 0 || clamps(epilogue)) return 0;
     if (!epilogue->scale) {
         epilogue->scale = more->scale;
@@ -143,6 +160,7 @@ static const float *input_row(const struct pm_node *node, const struct pm_run *r
                               ptrdiff_t block, ptrdiff_t y) {
     if (input >= node->input_count) return NULL;
     const struct pm_map *map = &run->plan->maps[node->inputs[input]];
+    if (input == 1 && node->spread) y = 0;
     return pm_value(run, node->inputs[input], image) + block * map->block_stride + y * map->row_stride;
 }
 

@@ -13,6 +13,8 @@
 
 #define PM_MAX_ROLES 6
 #define PM_MAX_SIDE 65535u
+#define PM_MAX_CHANNELS (1u << 24)
+#define PM_MAX_INPUTS 64
 
 enum { PM_TOP, PM_BOTTOM, PM_LEFT, PM_RIGHT };
 
@@ -22,7 +24,8 @@ struct pm_shape {
 
 /* Where the value of a node lies: floats, in the slice of the arena that belongs to one image. Channel c of pixel
  * (y, x) is at origin + (c / block) x block_stride + y x row_stride + x x block + c % block. `block` is PM_BLOCK, or
- * the number of channels for the network's input, which is plain height x width x channels. The halo is zero. */
+ * the number of channels for a network's input that only convolutions read: plain height x width x channels. The halo
+ * is zero. */
 struct pm_map {
     struct pm_shape shape;
     uint32_t block;
@@ -41,6 +44,7 @@ struct pm_window {
     uint32_t kernel[2], stride[2], dilation[2];
     uint32_t groups;     /* of channels that a convolution keeps apart */
     uint32_t padding[4]; /* resolved to numbers by pm_window_resolve */
+    int ceil;            /* a last window that reaches past the end counts, if it begins before it */
     enum { PM_PADDING_EXPLICIT, PM_PADDING_SAME } padding_rule;
 };
 
@@ -63,6 +67,7 @@ struct pm_node {
     struct pm_window window;
     struct pm_epilogue epilogue;
     struct pm_shape shape; /* of its value */
+    int spread;            /* the second of its inputs is 1 x 1 x channels and meets every pixel of the first */
     uint32_t users;        /* readers of its value, the graph's output included */
     int folded;            /* its work is done by another node */
     void *state;           /* the layer's own, one block of pm_allocate */
@@ -96,7 +101,10 @@ enum {
     PM_TAKES_AFFINE = 2,   /* a batch_norm after it is folded into epilogue.scale and shift */
     PM_TAKES_RESIDUAL = 4, /* an add after it is folded into epilogue.residual */
     PM_TAKES_CLAMP = 8,    /* a ReLU after it is folded into epilogue.low and high */
-    PM_TAKES_WHOLE = 16    /* reads a map of whole numbers and their unit */
+    PM_TAKES_PLAIN = 16,   /* reads the network's input as it is, height x width x channels */
+    PM_IS_AFFINE = 32,     /* does nothing but its epilogue */
+    PM_IS_CONCAT = 64,     /* its value is its inputs, one after the other: they may be written there at once */
+    PM_TAKES_WHOLE = 128   /* reads a map of whole numbers and their unit */
 };
 
 /* Errors made early pass through all that follows, and a short sum costs little: the first layers of a network are
@@ -151,6 +159,9 @@ pomona_status pm_window_resolve(struct pm_node *node, const struct pm_shape *inp
 pomona_status pm_kernel_infer(struct pm_node *node, const struct pm_shape *input, uint64_t in, uint32_t out,
                               pomona_error *error);
 
+/* For a layer of two inputs: the shape of the first; `spread`, or the second must have the same shape. */
+pomona_status pm_pair_infer(struct pm_node *node, const struct pm_shape *inputs, pomona_error *error);
+
 /* Scale and shift of `from` after what the epilogue of `node` does already; 0 when a residual or clamp stands between.
  * Allocates nothing: `from` may lose its arrays. */
 int pm_epilogue_affine(struct pm_node *node, struct pm_node *from);
@@ -159,7 +170,8 @@ int pm_epilogue_affine(struct pm_node *node, struct pm_node *from);
 void pm_epilogue_clamp(struct pm_node *node, float low, float high);
 
 /* Calls `row` for each row of each block of the node's value, with the same row of its first two inputs (NULL where
- * there is none). For layers whose output row needs just those. */
+ * there is none; always the one pixel of a second input that is spread). For layers whose output row needs just
+ * those. */
 typedef void pm_row(const struct pm_node *node, const struct pm_run *run, ptrdiff_t block, float *out, const float *a,
                     const float *b);
 void pm_each_row(const struct pm_node *node, const struct pm_run *run, pm_row *row);

@@ -22,7 +22,7 @@ static pomona_status infer(struct pm_node *node, const struct pm_shape *inputs, 
 }
 
 static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
-    POMONA_TRY(pm_check_blocked(node, plan, error));
+    (void)plan, (void)error;
     node->kernel = "copy";
     return POMONA_OK;
 }

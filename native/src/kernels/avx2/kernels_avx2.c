@@ -5,6 +5,8 @@
 #include "kernels/conv_tile.inc.c"
 #include "kernels/depthwise.h"
 #include "kernels/elementwise.inc.c"
+#include "kernels/layer_norm.inc.c"
+#include "kernels/pool.inc.c"
 #include "kernels/windows.h"
 
 UP_TO_6(CONV_KERNEL, 1, 16)
@@ -27,9 +29,13 @@ const struct pm_kernels pm_kernels_avx2 = {
              {"conv_f64acc_3x16_avx2", 1, 3, 1, 0, {UP_TO_3(CONV_WIDE_ENTRY, 0)}}},
     .depthwise = {DEPTHWISE_VARIANTS("avx2", 0, f32, "f32"), DEPTHWISE_VARIANTS("avx2", 1, f64, "f64acc")},
     .add = add,
+    .multiply = multiply,
     .affine = affine,
     .sum = sum,
     .maximum = maximum,
+    .max_pool = max_pool,
+    .avg_pool = avg_pool,
+    .layer_norm = layer_norm,
     .peak = peak,
     .resize = &pm_resize_kernels_avx2,
 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Portable C, the oracle of the vector levels: one pixel at a time, every sum in fp64, no intrinsics. */
+#include <math.h>
+
 #include "kernels/kernels.h"
 #include "kernels/windows.h"
 
@@ -38,6 +40,10 @@ static void add(float *out, const float *a, const float *b, ptrdiff_t count, flo
     for (ptrdiff_t i = 0; i < count; i++) out[i] = clamp(a[i] + b[i], low, high);
 }
 
+static void multiply(float *out, const float *a, const float *b, ptrdiff_t count, float low, float high) {
+    for (ptrdiff_t i = 0; i < count; i++) out[i] = clamp(a[i] * b[i], low, high);
+}
+
 static void affine(float *out, const float *in, const float *scale, const float *shift, ptrdiff_t pixels, float low,
                    float high) {
     for (ptrdiff_t i = 0; i < pixels * PM_BLOCK; i++)
@@ -51,6 +57,49 @@ static void sum(float *total, const float *in, ptrdiff_t pixels) {
 static void maximum(float *greatest, const float *in, ptrdiff_t pixels) {
     for (ptrdiff_t i = 0; i < pixels * PM_BLOCK; i++)
         if (in[i] > greatest[i % PM_BLOCK]) greatest[i % PM_BLOCK] = in[i];
+}
+
+static void max_pool(const struct pm_pool_row *r) {
+    for (ptrdiff_t i = 0; i < r->pixels * PM_BLOCK; i++) {
+        const float *window = r->input + i / PM_BLOCK * r->input_pixel + i % PM_BLOCK;
+        float greatest = *window;
+        for (int y = 0; y < r->height; y++)
+            for (int x = 0; x < r->width; x++)
+                if (window[y * r->input_row + x * PM_BLOCK] > greatest)
+                    greatest = window[y * r->input_row + x * PM_BLOCK];
+        r->output[i] = clamp(greatest, r->low, r->high);
+    }
+}
+
+static void avg_pool(const struct pm_pool_row *r) {
+    for (ptrdiff_t i = 0; i < r->pixels * PM_BLOCK; i++) {
+        const float *window = r->input + i / PM_BLOCK * r->input_pixel + i % PM_BLOCK;
+        double total = 0;
+        for (int y = 0; y < r->height; y++)
+            for (int x = 0; x < r->width; x++) total += window[y * r->input_row + x * PM_BLOCK];
+        r->output[i] = clamp((float)(total / r->divisor), r->low, r->high);
+    }
+}
+
+static void norm_pixel(const struct pm_norm_row *r, const float *in, float *out) {
+    double sum = 0, squares = 0;
+    for (ptrdiff_t c = 0; c < r->channels; c++) sum += in[c / PM_BLOCK * r->input_block + c % PM_BLOCK];
+    double mean = sum / (double)r->channels;
+    for (ptrdiff_t c = 0; c < r->channels; c++) {
+        double x = in[c / PM_BLOCK * r->input_block + c % PM_BLOCK] - mean;
+        squares += x * x;
+    }
+    double deviation = sqrt(squares / (double)r->channels + r->epsilon);
+    for (ptrdiff_t c = 0; c < r->channels; c++) {
+        const float *scale = r->affine + c / PM_BLOCK * 2 * PM_BLOCK + c % PM_BLOCK;
+        double normal = (in[c / PM_BLOCK * r->input_block + c % PM_BLOCK] - mean) / deviation;
+        out[c / PM_BLOCK * r->output_block + c % PM_BLOCK] =
+            clamp((float)(normal * scale[0] + scale[PM_BLOCK]), r->low, r->high);
+    }
+}
+
+static void layer_norm(const struct pm_norm_row *r) {
+    for (ptrdiff_t p = 0; p < r->pixels; p++) norm_pixel(r, r->input + p * PM_BLOCK, r->output + p * PM_BLOCK);
 }
 
 /* Eight chains of one float each. */
@@ -72,9 +121,13 @@ const struct pm_kernels pm_kernels_scalar = {
     .depthwise = {{"depthwise_f64acc_scalar", 0, 0, 0, depthwise_any},
                   {"depthwise_f64acc_scalar", 1, 0, 0, depthwise_any}},
     .add = add,
+    .multiply = multiply,
     .affine = affine,
     .sum = sum,
     .maximum = maximum,
+    .max_pool = max_pool,
+    .avg_pool = avg_pool,
+    .layer_norm = layer_norm,
     .peak = peak,
     .resize = &pm_resize_kernels_scalar,
 };

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Windows of a pool, row by row: one vector of channels at a time, so that the loads are all that it costs. The sum of
+ * a row of the window joins the total as one number, which keeps large windows exact. The includer sets PM_VL. */
+#include "kernels/simd.h"
+
+static void max_pool(const struct pm_pool_row *r) {
+    const vf low = VSET(r->low), high = VSET(r->high);
+    for (ptrdiff_t p = 0; p < r->pixels; p++)
+        for (ptrdiff_t c = 0; c < PM_BLOCK; c += PM_VL) {
+            const float *window = r->input + p * r->input_pixel + c;
+            vf greatest = VLOAD(window);
+            for (ptrdiff_t y = 0; y < r->height; y++)
+                for (ptrdiff_t x = 0; x < r->width; x++)
+                    greatest = VMAX(greatest, VLOAD(window + y * r->input_row + x * PM_BLOCK));
+            VSTORE(r->output + p * PM_BLOCK + c, VCLAMP(greatest, low, high));
+        }
+}
+
+static void avg_pool(const struct pm_pool_row *r) {
+    const vf low = VSET(r->low), high = VSET(r->high), divisor = VSET(r->divisor);
+    for (ptrdiff_t p = 0; p < r->pixels; p++)
+        for (ptrdiff_t c = 0; c < PM_BLOCK; c += PM_VL) {
+            const float *window = r->input + p * r->input_pixel + c;
+            vf total = VSET(0.0f);
+            for (ptrdiff_t y = 0; y < r->height; y++) {
+                vf row = VLOAD(window + y * r->input_row);
+                for (ptrdiff_t x = 1; x < r->width; x++) row += VLOAD(window + y * r->input_row + x * PM_BLOCK);
+                total += row;
+            }
+            VSTORE(r->output + p * PM_BLOCK + c, VCLAMP(total / divisor, low, high));
+        }
+}

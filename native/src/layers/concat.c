@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Values one after the other along the channels. The memory plan lets most of them be written where they belong
+ * (graph/plan.c); the others are copied, which shifts channels within their blocks where those before them do not fill
+ * whole blocks. */
+#include <string.h>
+
+#include "layers/layer.h"
+
+static pomona_status infer(struct pm_node *node, const struct pm_shape *inputs, pomona_error *error) {
+    uint64_t channels = 0;
+    for (uint32_t i = 0; i < node->input_count; i++) {
+        POMONA_RETURN_IF(inputs[i].height != inputs->height || inputs[i].width != inputs->width, error,
+                         POMONA_BAD_MODEL, "layer %s: concat of %ux%u and %ux%u; all inputs must be of one size",
+                         node->name, inputs->height, inputs->width, inputs[i].height, inputs[i].width);
+        channels += inputs[i].channels;
+    }
+    POMONA_RETURN_IF(channels > PM_MAX_CHANNELS, error, POMONA_LIMIT, "layer %s: %llu channels; the limit is %u",
+                     node->name, (unsigned long long)channels, PM_MAX_CHANNELS);
+    node->shape = (struct pm_shape){inputs->height, inputs->width, (uint32_t)channels};
+    return POMONA_OK;
+}
+
+static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
+    (void)plan, (void)error;
+    node->kernel = "copy";
+    return POMONA_OK;
+}
+
+/* `count` slots of each pixel of a row, from one slot of a block to another. */
+static void copy_slots(float *to, const float *from, uint32_t width, uint32_t count) {
+    for (uint32_t x = 0; x < width; x++, to += PM_BLOCK, from += PM_BLOCK)
+        for (uint32_t c = 0; c < count; c++) to[c] = from[c];
+}
+
+static void copy_map(const struct pm_map *map, float *to, const float *from, const struct pm_map *source,
+                     uint32_t count) {
+    if (to == from) return; /* written there already */
+    for (uint32_t y = 0; y < map->shape.height; y++)
+        copy_slots(to + y * map->row_stride, from + y * source->row_stride, map->shape.width, count);
+}
+
+/* All channels of a part, in runs that lie within one block both there and here. */
+static void copy_part(const struct pm_map *map, float *to, const struct pm_map *part, const float *from,
+                      uint32_t first) {
+    uint32_t channel = 0, run;
+    for (; channel < part->shape.channels; channel += run) {
+        uint32_t here = first + channel, left = part->shape.channels - channel;
+        run = PM_BLOCK - here % PM_BLOCK;
+        if (run > PM_BLOCK - channel % PM_BLOCK) run = PM_BLOCK - channel % PM_BLOCK;
+        if (run > left) run = left;
+        copy_map(map, to + here / PM_BLOCK * map->block_stride + here % PM_BLOCK,
+                 from + channel / PM_BLOCK * part->block_stride + channel % PM_BLOCK, part, run);
+    }
+}
+
+static void run(const struct pm_node *node, const struct pm_run *run) {
+    const struct pm_map *maps = run->plan->maps;
+    for (uint32_t i = 0; i < run->count; i++)
+        for (uint32_t j = 0, first = 0; j < node->input_count; first += maps[node->inputs[j++]].shape.channels)
+            copy_part(&maps[node->value], pm_value(run, node->value, i), &maps[node->inputs[j]],
+                      pm_value(run, node->inputs[j], i), first);
+}
+
+const struct pm_layer pm_layer_concat = {
+    .name = "concat",
+    .min_inputs = 1,
+    .max_inputs = PM_MAX_INPUTS,
+    .takes = PM_IS_CONCAT,
+    .infer = infer,
+    .prepare = prepare,
+    .run = run,
+};
