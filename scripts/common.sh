@@ -187,7 +187,7 @@ fetch_model() {
 # ensure_model NAME|FILE: leaves the model file's path in MODEL_FILE.
 ensure_model() {
     MODEL_FILE=$1
-    case $1 in *://* | */* | *.safetensors) return ;; esac
+    case $1 in *://* | *.safetensors) return ;; esac
     local output
     output=$(pomona_python -c 'import sys
 from pomona import PomonaError

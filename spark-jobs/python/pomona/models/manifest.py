@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The manifest of known models: where their official weights lie, how to check them, and how to use them."""
 
+import difflib
 import json
 from typing import Any, Dict, List, Optional
 
@@ -8,20 +9,40 @@ from pomona._places import manifest_path
 from pomona.models import ModelError
 
 Entry = Dict[str, Any]
+Published = Dict[str, Any]  # a file: `addresses`, `file`, what was published to check it by, and a `limit` of bytes
+
+_OVERHEAD = 8 << 20  # names, layouts and padding of a weights file, generously
+_LABELS_LIMIT = 1 << 20
 
 
 def entries() -> List[Entry]:
     """All models, in the order of the file."""
-    return json.loads(manifest_path().read_text(encoding="utf-8"))["models"]
+    return _read()["models"]
 
 
 def find(name: str) -> Entry:
     """The model of that name, whatever its case."""
-    for entry in entries():
-        if entry["name"].lower() == name.lower():
-            return entry
-    known = ", ".join(entry["name"] for entry in entries())
-    raise ModelError(f"no model is called {name!r}; known: {known}")
+    known = {entry["name"].lower(): entry for entry in entries()}
+    if name.lower() in known:
+        return known[name.lower()]
+    near = [known[key]["name"] for key in difflib.get_close_matches(name.lower(), known, n=5)]
+    hint = f"near it: {', '.join(near)}; " if near else ""
+    raise ModelError(f"no model is called {name!r}; {hint}`python -m pomona models list` shows all {len(known)}")
+
+
+def weights(entry: Entry, include_top: bool = False) -> Published:
+    """The file with the weights of the features, or of the whole classifier; often they are one."""
+    published = entry.get("weights_top", entry["weights"]) if include_top else entry["weights"]
+    return {"limit": 5 * entry["parameters_top"] + _OVERHEAD, **published}  # 4 bytes a parameter, and some air
+
+
+def labels(entry: Entry) -> Published:
+    """The file with the class names that the model was trained on."""
+    return {"limit": _LABELS_LIMIT, "option": "--include-top --classes", **_read()["labels"][entry["labels"]]}
+
+
+def has_checksum(published: Published) -> bool:
+    return any(published.get(key) for key in ("sha256", "sha256_prefix", "md5"))
 
 
 def keras_applications() -> Dict[str, Entry]:
@@ -35,12 +56,5 @@ def keras_application(name: str) -> Optional[Entry]:
     return keras_applications().get(name)
 
 
-def table() -> str:
-    """What `models list` prints."""
-    rows = [("NAME", "INPUT", "FEATURES", "PREPROCESS", "LICENCE", "WEIGHTS")]
-    for entry in entries():
-        size = "{0}x{0}".format(entry["input_size"])
-        facts = (entry["preprocess"], entry["licence"], entry["weights"]["addresses"][0])
-        rows.append((entry["name"], size, str(entry["output_length"]), *facts))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
+def _read() -> Dict[str, Any]:
+    return json.loads(manifest_path().read_text(encoding="utf-8"))
