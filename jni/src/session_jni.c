@@ -68,6 +68,7 @@ JNIEXPORT jlong JNICALL Java_pomona_Session_open(JNIEnv *env, jclass class, jlon
                 .max_scans = (uint32_t)fields[pomona_SessionOptions_FIELD_MAX_SCANS],
                 .max_pixels = (uint64_t)fields[pomona_SessionOptions_FIELD_MAX_PIXELS],
                 .max_bytes = (uint64_t)fields[pomona_SessionOptions_FIELD_MAX_BYTES],
+                .fast_decode = (int)fields[pomona_SessionOptions_FIELD_FAST_DECODE],
             },
     };
     pomona_session *session = NULL;

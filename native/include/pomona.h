@@ -105,6 +105,9 @@ typedef struct pomona_image_options {
     uint32_t max_scans;
     uint64_t max_pixels;
     uint64_t max_bytes;
+    /* 1: an image that shrinks to a half, quarter or eighth or less is decoded at that size, which is faster and
+     * changes pixels: they are no longer Pillow's. */
+    int fast_decode;
 } pomona_image_options;
 
 /* Encoded bytes of one image, borrowed for the length of the call. `data` may be NULL when `length` is 0. */
@@ -119,8 +122,8 @@ POMONA_API pomona_status pomona_image_probe(pomona_bytes image, const pomona_ima
                                             uint32_t *height, pomona_reason *reason, pomona_error *error);
 
 /* Decodes one JPEG and resizes it: writes height x width x 3 bytes of RGB to `rgb` (caller-owned), the pixels that
- * Pillow's Image.open(...).convert("RGB").resize((width, height), filter) gives. `rgb` is untouched unless the reason
- * is OK. Any thread. Sides of 1 to 65535. */
+ * Pillow's Image.open(...).convert("RGB").resize((width, height), filter) gives unless fast_decode is set. `rgb` is
+ * untouched unless the reason is OK. Any thread. Sides of 1 to 65535. */
 POMONA_API pomona_status pomona_image_decode(pomona_bytes image, const pomona_image_options *options, uint32_t width,
                                              uint32_t height, uint8_t *rgb, pomona_reason *reason, pomona_error *error);
 

@@ -10,11 +10,12 @@ static const char help[] =
     "Writes uint8 pixels [images, height, width, 3], equal to Pillow's. Without --size: one image, in its own size.\n\n"
     "  --resample      nearest, box, bilinear, hamming, bicubic (default) or lanczos\n"
     "  --fit           squash (default) or crop: scale to cover, then the centre\n"
+    "  --fast-decode   decode large images at a half, quarter or eighth of their size: faster, other pixels\n"
     "  --corrupt-data  reject (default) or accept damaged data\n"
     "  --max-pixels, --max-bytes, --max-scans   limits, checked on the header\n";
 
-static const char *const accepted[] = {"size",      "resample", "fit", "corrupt-data", "max-pixels", "max-bytes",
-                                       "max-scans", "out",      NULL};
+static const char *const accepted[] = {"size",      "resample",  "fit",         "corrupt-data", "max-pixels",
+                                       "max-bytes", "max-scans", "fast-decode", "out",          NULL};
 
 static int report(const char *path, pomona_reason reason) {
     return tool_fail(EXIT_FAILED, "%s: %s: %s", path, pomona_reason_name(reason), pomona_reason_text(reason));

@@ -22,6 +22,7 @@ static const struct option all_options[] = {
     {"out", required_argument, NULL, OPTION_OUT},
     {"size", required_argument, NULL, OPTION_SIZE},
     {"seconds", required_argument, NULL, OPTION_SECONDS},
+    {"fast-decode", no_argument, NULL, OPTION_FAST_DECODE},
     {"json", no_argument, NULL, OPTION_JSON},
     {"layers", no_argument, NULL, OPTION_LAYERS},
     {"help", no_argument, NULL, OPTION_HELP},
@@ -111,6 +112,7 @@ static int read_option(int option, const char *text, struct tool_options *option
     case OPTION_MODEL: options->model = text; return 0;
     case OPTION_OUT: options->out = text; return 0;
     case OPTION_JSON: options->json = 1; return 0;
+    case OPTION_FAST_DECODE: options->session.image.fast_decode = 1; return 0;
     case OPTION_LAYERS: options->layers = 1; return 0;
     case OPTION_SIZE: return read_size(text, options);
     case OPTION_SECONDS: return read_seconds(text, &options->seconds);

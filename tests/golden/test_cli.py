@@ -63,7 +63,9 @@ def test_every_command_is_in_the_help():
 
 def test_every_option_is_in_the_help():
     text = run_cli("features", "--help").stdout
-    for option in "model out pooling resample fit precision batch threads mode top corrupt-data max-pixels".split():
+    for (
+        option
+    ) in "model out pooling resample fit precision batch threads mode top corrupt-data max-pixels fast-decode".split():
         assert f"--{option}" in text
 
 

@@ -202,6 +202,39 @@ def test_crop(decoder: Decoder) -> None:
     assert not wrong, f"{len(wrong)} differ: {wrong[:10]}"
 
 
+def draft(image: bytes, size: Tuple[int, int], resample: str) -> Tuple[Image.Image, bool]:
+    """Pillow's way of decoding at a half, quarter or eighth, and whether it did so."""
+    picture = Image.open(io.BytesIO(image))
+    whole = picture.size
+    picture.draft(None, size)
+    return picture.convert("RGB").resize(size, PILLOW[resample]), picture.size != whole
+
+
+def test_fast_decode_is_pillows_draft(decoder: Decoder) -> None:
+    rng = np.random.default_rng(10)
+    wrong, scaled = [], 0
+    for i in range(400):
+        image = picture(rng, *sides(rng, 400)).convert(("RGB", "L", "CMYK")[i % 3])
+        data = save(image, quality=90, subsampling=i % 3, progressive=i % 4 == 0)
+        size = max(1, image.width // (1 + i % 9)), max(1, image.height // (1 + i % 10))
+        expected, shrunk = draft(data, size, NAMES[i % 6])
+        scaled += shrunk
+        reason, pixels = decoder.decode(data, size, NAMES[i % 6], fast=True)
+        if reason != "OK" or not np.array_equal(pixels, np.asarray(expected)):
+            wrong.append((image.size, size, NAMES[i % 6], reason))
+    assert not wrong, f"{len(wrong)} differ: {wrong[:10]}"
+    assert scaled >= 200
+
+
+def test_fast_decode_of_a_crop_covers_the_target(decoder: Decoder) -> None:
+    """900 x 200 to 100 x 100: the deciding side shrinks by 2, so the decoder may divide by 2, not by 9."""
+    rng = np.random.default_rng(11)
+    data = save(picture(rng, 900, 200), quality=95)
+    half, _ = draft(data, (450, 100), "bicubic")
+    reason, pixels = decoder.decode(data, (100, 100), fit="crop", fast=True)
+    assert reason == "OK" and np.array_equal(pixels, np.asarray(half)[:, 175:275])
+
+
 def damaged(rng: np.random.Generator, progressive_share: int) -> Iterator[bytes]:
     """Files with bytes of the compressed data changed (even places) or cut there (odd places)."""
     for i in range(300):
@@ -261,3 +294,8 @@ def test_command_line(decoder: Decoder, tmp_path_factory: pytest.TempPathFactory
         subprocess.run([CLI, "decode", "--size", "53x37", "--resample", resample, "--out", out, *paths], check=True)
         expected = [np.asarray(pillow(path.read_bytes()).resize((53, 37), PILLOW[resample])) for path in paths]
         assert np.array_equal(np.load(out), np.stack(expected)), resample
+    out = folder / "fast.npy"
+    subprocess.run([CLI, "decode", "--size", "9x7", "--fast-decode", "--out", out, *paths], check=True)
+    expected = [decoder.decode(path.read_bytes(), (9, 7), fast=True)[1] for path in paths]
+    assert np.array_equal(np.load(out), np.stack(expected))
+    assert not np.array_equal(np.load(out), np.stack([decoder.decode(path.read_bytes(), (9, 7))[1] for path in paths]))

@@ -282,6 +282,13 @@ static void watch_row(struct pm_row_sink *sink, const uint8_t *rgb) {
     watcher->rows++;
 }
 
+static uint32_t whole_size(struct pm_jpeg_client *client, uint32_t width, uint32_t height) {
+    (void)client;
+    (void)width;
+    (void)height;
+    return 1;
+}
+
 static struct pm_row_sink *watch(struct pm_jpeg_client *client, struct pm_pool *pool, uint32_t width, uint32_t height) {
     struct watcher *watcher = (struct watcher *)client;
     (void)width;
@@ -293,7 +300,7 @@ static struct pm_row_sink *watch(struct pm_jpeg_client *client, struct pm_pool *
 static pomona_reason run_watcher(struct watcher *watcher, struct jpeg_kind kind) {
     pomona_image_options options;
     struct jpeg_file file = make_jpeg(kind);
-    watcher->client.begin = watch;
+    watcher->client = (struct pm_jpeg_client){whole_size, watch};
     watcher->sink.put = watch_row;
     watcher->least = UINT64_MAX;
     assert_int_equal(pm_image_options_resolve(NULL, &options, NULL), POMONA_OK);

@@ -18,6 +18,7 @@ static void expect_defaults(const pomona_image_options *resolved) {
     assert_int_equal(resolved->max_scans, POMONA_DEFAULT_MAX_SCANS);
     assert_int_equal(resolved->max_pixels, POMONA_DEFAULT_MAX_PIXELS);
     assert_int_equal(resolved->max_bytes, POMONA_DEFAULT_MAX_BYTES);
+    assert_int_equal(resolved->fast_decode, 0);
 }
 
 static void test_defaults(void **state) {
@@ -73,6 +74,7 @@ static void test_unknown_values(void **state) {
     expect_refused((pomona_image_options){.resample = (pomona_resample)7}, "resample");
     expect_refused((pomona_image_options){.fit = (pomona_fit)-1}, "fit");
     expect_refused((pomona_image_options){.corrupt_data = (pomona_corrupt_data)3}, "corrupt_data");
+    expect_refused((pomona_image_options){.fast_decode = 2}, "fast_decode");
     pomona_image_options unsized = {.max_scans = 1};
     pomona_error error;
     assert_int_equal(pm_image_options_resolve(&unsized, &unsized, &error), POMONA_INVALID_ARGUMENT);

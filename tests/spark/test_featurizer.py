@@ -17,17 +17,35 @@ VARIANTS = [
     {"pooling": "max", "resample": "lanczos"},
     {"pooling": "none", "fit": "crop", "resample": "nearest"},
     {"corruptData": "accept", "resample": "bilinear"},
+    {"fastDecode": True, "resample": "box"},
 ]
-WORDS = {"corruptData": "--corrupt-data"}
+WORDS = {"corruptData": "--corrupt-data", "fastDecode": "--fast-decode"}
 
 
-@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: "-".join(variant.values()) or "defaults")
+def words_of(variant):
+    """The command line's words for Params."""
+    return [
+        word
+        for name, value in variant.items()
+        for word in [WORDS.get(name, "--" + name), *([] if value is True else [value])]
+    ]
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: "-".join(words_of(variant)) or "defaults")
 @pytest.mark.parametrize("batch", [1, 7, 256])
 def test_vectors_are_the_command_lines(read, images, tmp_path, variant, batch):
-    words = [word for name, value in variant.items() for word in (WORDS.get(name, "--" + name), value)]
-    expected = features_by_cli(TINY, images, tmp_path / "out.npy", *words)
+    expected = features_by_cli(TINY, images, tmp_path / "out.npy", *words_of(variant))
     frame = ImageFeaturizer(modelPath=str(TINY), batchSize=batch, **variant).transform(read(*images))
     assert by_name(frame) == rows_by_name(images, expected)
+
+
+def test_fast_decode_is_off_by_default_and_makes_other_vectors(read, images):
+    vectors = [
+        by_name(ImageFeaturizer(modelPath=str(TINY), **given).transform(read(*images)))
+        for given in ({}, {"fastDecode": False}, {"fastDecode": True})
+    ]
+    assert vectors[0] == vectors[1] and vectors[0].keys() == vectors[2].keys()
+    assert all(vectors[0][name] != vectors[2][name] for name in vectors[0])
 
 
 @pytest.mark.parametrize("name", ["MobileNetV2", "EfficientNet-Lite0"])

@@ -16,7 +16,7 @@ from support.vectors import by_name
 def model(spark):
     spark.conf.set("spark.pomona.model", str(TINY))
     yield str(TINY)
-    for name in ("model", "pooling", "resample"):
+    for name in ("model", "pooling", "resample", "fastDecode"):
         spark.conf.unset(f"spark.pomona.{name}")
 
 
@@ -35,7 +35,9 @@ def test_settings_of_the_session_hold(spark, read, images, model):
     frame = read(*images)
     spark.conf.set("spark.pomona.pooling", "max")
     spark.conf.set("spark.pomona.resample", "box")
-    expected = by_name(ImageFeaturizer(modelPath=model, pooling="max", resample="box").transform(frame))
+    spark.conf.set("spark.pomona.fastDecode", "true")
+    stage = ImageFeaturizer(modelPath=model, pooling="max", resample="box", fastDecode=True)
+    expected = by_name(stage.transform(frame))
     assert by_name(frame.select("path", image_features("content").alias("features"))) == expected
 
 

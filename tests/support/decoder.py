@@ -31,6 +31,7 @@ class _Options(ctypes.Structure):
         ("max_scans", ctypes.c_uint32),
         ("max_pixels", ctypes.c_uint64),
         ("max_bytes", ctypes.c_uint64),
+        ("fast_decode", ctypes.c_int),
     ]
 
 
@@ -52,9 +53,11 @@ class Decoder:
         resample: str = "bicubic",
         fit: str = "squash",
         corrupt_data: str = "reject",
+        fast: bool = False,
     ) -> Tuple[str, Optional[np.ndarray]]:
         """The name of the reason, and the pixels [height, width, 3] if it is OK; `size` is (width, height)."""
         options = _Options(ctypes.sizeof(_Options), FILTERS[resample], FITS[fit], CORRUPT_DATA[corrupt_data])
+        options.fast_decode = fast
         pixels = np.full((size[1], size[0], 3), 0xA5, np.uint8)
         reason = ctypes.c_int(-1)
         status = self.library.pomona_image_decode(

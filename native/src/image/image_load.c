@@ -28,9 +28,22 @@ static void put(struct pm_row_sink *sink, const uint8_t *rgb) {
     store->rgb += store->row_bytes;
 }
 
+static struct pm_geometry fit(const struct loader *loader, uint32_t width, uint32_t height) {
+    return pm_fit_geometry(loader->options->fit, width, height, loader->width, loader->height);
+}
+
+/* The most that leaves both sides as long as they shall be. libjpeg rounds a divided side up. */
+static uint32_t shrink(struct pm_jpeg_client *client, uint32_t width, uint32_t height) {
+    const struct loader *loader = (struct loader *)client;
+    struct pm_geometry wanted = fit(loader, width, height);
+    uint32_t divisor = loader->options->fast_decode ? 8 : 1;
+    while (divisor > 1 && (width < divisor * wanted.x.scaled || height < divisor * wanted.y.scaled)) divisor /= 2;
+    return divisor;
+}
+
 static struct pm_row_sink *begin(struct pm_jpeg_client *client, struct pm_pool *pool, uint32_t width, uint32_t height) {
     struct loader *loader = (struct loader *)client;
-    struct pm_geometry geometry = pm_fit_geometry(loader->options->fit, width, height, loader->width, loader->height);
+    struct pm_geometry geometry = fit(loader, width, height);
     return pm_resize_begin(pool, &geometry, loader->options->resample, &loader->store.sink);
 }
 
@@ -42,7 +55,7 @@ pomona_reason pm_image_probe(pomona_bytes image, const pomona_image_options *opt
 pomona_reason pm_image_load(pomona_bytes image, const pomona_image_options *options, uint32_t width, uint32_t height,
                             uint8_t *rgb) {
     struct loader loader = {
-        .client = {begin},
+        .client = {shrink, begin},
         .options = options,
         .width = width,
         .height = height,

@@ -33,6 +33,8 @@ pomona_status pm_image_options_resolve(const pomona_image_options *given, pomona
     CHECK(resample, POMONA_RESAMPLE_LANCZOS);
     CHECK(fit, POMONA_FIT_CROP);
     CHECK(corrupt_data, POMONA_CORRUPT_DATA_ACCEPT);
+    POMONA_RETURN_IF(full.fast_decode != 0 && full.fast_decode != 1, error, POMONA_INVALID_ARGUMENT,
+                     "pomona_image_options.fast_decode is %d: give 0 (off) or 1", full.fast_decode);
     full.size = sizeof full;
     if (!full.resample) full.resample = POMONA_RESAMPLE_BICUBIC;
     if (!full.fit) full.fit = POMONA_FIT_SQUASH;

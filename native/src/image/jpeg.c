@@ -68,17 +68,18 @@ static uint8_t *take_row(struct pm_jpeg_decoder *decoder, size_t bytes) {
 
 static void read_rows(struct pm_jpeg_decoder *decoder) {
     struct jpeg_decompress_struct *libjpeg = &decoder->libjpeg;
-    size_t width = libjpeg->image_width;
+    struct pm_jpeg_client *client = decoder->client;
     int inks = libjpeg->num_components == 4;
     libjpeg->out_color_space = inks ? JCS_CMYK : JCS_RGB;
+    libjpeg->scale_denom = client->shrink(client, libjpeg->image_width, libjpeg->image_height);
     jpeg_start_decompress(libjpeg); /* reads a file of several scans to its end */
-    struct pm_row_sink *sink =
-        decoder->client->begin(decoder->client, &decoder->pool, libjpeg->image_width, libjpeg->image_height);
-    uint8_t *rgb = take_row(decoder, 3 * width);
-    JSAMPROW row = inks ? take_row(decoder, 4 * width) : rgb;
-    while (libjpeg->output_scanline < libjpeg->output_height) {
+    uint32_t width = libjpeg->output_width, height = libjpeg->output_height;
+    struct pm_row_sink *sink = client->begin(client, &decoder->pool, width, height);
+    uint8_t *rgb = take_row(decoder, 3 * (size_t)width);
+    JSAMPROW row = inks ? take_row(decoder, 4 * (size_t)width) : rgb;
+    while (libjpeg->output_scanline < height) {
         jpeg_read_scanlines(libjpeg, &row, 1);
-        if (inks) cmyk_to_rgb(row, libjpeg->image_width, rgb);
+        if (inks) cmyk_to_rgb(row, width, rgb);
         sink->put(sink, rgb);
     }
     jpeg_finish_decompress(libjpeg); /* the end of the image must be there */

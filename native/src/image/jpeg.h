@@ -7,9 +7,12 @@
 #include "image/rows.h"
 #include "pomona.h"
 
-/* Called once the header is read and found within the limits; answers where the rows shall go. What it takes from the
- * pool lives until pm_jpeg_decode returns. */
+/* Called once the header is read and found within the limits. */
 struct pm_jpeg_client {
+    /* Answers by what the decoder shall divide the sides of a width x height image: 1, 2, 4 or 8. */
+    uint32_t (*shrink)(struct pm_jpeg_client *client, uint32_t width, uint32_t height);
+    /* Answers where the rows shall go, which come as width x height pixels. What it takes from the pool lives until
+     * pm_jpeg_decode returns. */
     struct pm_row_sink *(*begin)(struct pm_jpeg_client *client, struct pm_pool *pool, uint32_t width, uint32_t height);
 };
 

@@ -57,6 +57,12 @@ def _add_featurizer_options(parser):
     parser.add_argument("--fit", choices=("squash", "crop"), help="default squash")
     parser.add_argument("--precision", help="fp32 (default), fp32-split, bf16 or auto")
     parser.add_argument("--corrupt-data", choices=("reject", "accept"), help="default reject")
+    parser.add_argument(
+        "--fast-decode",
+        action="store_true",
+        default=None,
+        help="decode large images at a part of their size: faster, other features",
+    )
     parser.add_argument("--batch-size", type=int, metavar="N", help="images a native call takes at most")
     parser.add_argument("--max-bytes", type=int, metavar="N", help="encoded bytes of an image at most")
     parser.add_argument("--max-pixels", type=int, metavar="N", help="pixels of an image at most")
@@ -76,6 +82,7 @@ def featurizer_settings(arguments):
         "fit": arguments.fit,
         "precision": arguments.precision,
         "corruptData": arguments.corrupt_data,
+        "fastDecode": arguments.fast_decode,
         "batchSize": arguments.batch_size,
         "maxBytes": arguments.max_bytes,
         "maxPixels": arguments.max_pixels,

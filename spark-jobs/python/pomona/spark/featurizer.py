@@ -48,6 +48,9 @@ class ImageFeaturizer(JavaTransformer, JavaMLReadable["ImageFeaturizer"], JavaML
         Bad images: `PERMISSIVE` (default), `DROPMALFORMED`, `FAILFAST`.
     corruptData : str, optional
         Damaged image data: `reject` (default), or `accept` the pixels that Pillow would show.
+    fastDecode : bool, optional
+        Decode large images at a half, quarter or eighth of their size: faster, other pixels and so other features;
+        default False.
     maxBytes : int, optional
         Encoded bytes of an image at most; 0: the library's default, -1: no limit.
     maxPixels : int, optional
@@ -105,6 +108,11 @@ class ImageFeaturizer(JavaTransformer, JavaMLReadable["ImageFeaturizer"], JavaML
         "Damaged image data: reject (default), or accept the pixels that Pillow would show",
         TypeConverters.toString,
     )
+    fastDecode = _param(
+        "fastDecode",
+        "Decode large images at a half, quarter or eighth of their size: faster, other features; default False",
+        TypeConverters.toBoolean,
+    )
     maxBytes = _param(
         "maxBytes", "Encoded bytes of an image at most; 0: the library's default, -1: no limit", TypeConverters.toInt
     )
@@ -132,6 +140,7 @@ class ImageFeaturizer(JavaTransformer, JavaMLReadable["ImageFeaturizer"], JavaML
         batchSize: Optional[int] = None,
         mode: Optional[str] = None,
         corruptData: Optional[str] = None,
+        fastDecode: Optional[bool] = None,
         maxBytes: Optional[int] = None,
         maxPixels: Optional[int] = None,
         maxScans: Optional[int] = None,
@@ -159,6 +168,7 @@ class ImageFeaturizer(JavaTransformer, JavaMLReadable["ImageFeaturizer"], JavaML
         batchSize: Optional[int] = None,
         mode: Optional[str] = None,
         corruptData: Optional[str] = None,
+        fastDecode: Optional[bool] = None,
         maxBytes: Optional[int] = None,
         maxPixels: Optional[int] = None,
         maxScans: Optional[int] = None,
@@ -233,6 +243,12 @@ class ImageFeaturizer(JavaTransformer, JavaMLReadable["ImageFeaturizer"], JavaML
 
     def getCorruptData(self) -> str:
         return self.getOrDefault(self.corruptData)
+
+    def setFastDecode(self, value: bool) -> "ImageFeaturizer":
+        return self._set(fastDecode=value)
+
+    def getFastDecode(self) -> bool:
+        return self.getOrDefault(self.fastDecode)
 
     def setMaxBytes(self, value: int) -> "ImageFeaturizer":
         return self._set(maxBytes=value)

@@ -31,8 +31,8 @@ import scala.runtime.AbstractFunction1;
  * <p>It is there with the jar alone (see {@link ImageFeaturesExtension}), or after {@link #register}. The model is a literal,
  * or {@code spark.pomona.model} when left out; the driver reads and checks it when the query is analysed, and the executors
  * get it from there, once each. Settings of the session: {@code spark.pomona.pooling}, {@code resample}, {@code fit}, {@code
- * precision}, {@code corruptData}, {@code maxBytes}, {@code maxPixels}, {@code maxScans} and {@code mode}, named and meant as
- * the Params of {@link ImageFeaturizer}; under FAILFAST a bad image is an exception.
+ * precision}, {@code corruptData}, {@code fastDecode}, {@code maxBytes}, {@code maxPixels}, {@code maxScans} and {@code mode},
+ * named and meant as the Params of {@link ImageFeaturizer}; under FAILFAST a bad image is an exception.
  *
  * <p>The class is a plain Java UDF too, for {@code spark.udf.registerJavaFunction("image_features",
  * "pomona.spark.ImageFeatures")}: of one argument, with the model and settings of that moment.
@@ -110,9 +110,18 @@ public final class ImageFeatures implements UDF1<byte[], float[]> {
                 .withResample(Resample.of(conf.get(CONF + "resample", "bicubic")))
                 .withFit(Fit.of(conf.get(CONF + "fit", "squash")))
                 .withCorruptData(CorruptData.of(conf.get(CONF + "corruptData", "reject")))
+                .withFastDecode(flag(conf, "fastDecode"))
                 .withMaxBytes(number(conf, "maxBytes"))
                 .withMaxPixels(number(conf, "maxPixels"))
                 .withMaxScans(Math.toIntExact(number(conf, "maxScans")));
+    }
+
+    private static boolean flag(RuntimeConfig conf, String name) {
+        String text = conf.get(CONF + name, "false");
+        if (!text.equals("true") && !text.equals("false")) {
+            throw new IllegalArgumentException(CONF + name + " is '" + text + "': it must be true or false");
+        }
+        return text.equals("true");
     }
 
     private static long number(RuntimeConfig conf, String name) {

@@ -140,6 +140,7 @@ public final class ImageFeaturizer extends ImageFeaturizerParams implements MLWr
                 .putString("pooling", getPooling())
                 .putString("resample", getResample())
                 .putString("fit", getFit())
+                .putBoolean("fastDecode", getFastDecode())
                 .putString("version", Library.version())
                 .putLong("length", length)
                 .build();
@@ -166,6 +167,7 @@ public final class ImageFeaturizer extends ImageFeaturizerParams implements MLWr
                 .withResample(Resample.of(getResample()))
                 .withFit(Fit.of(getFit()))
                 .withCorruptData(CorruptData.of(getCorruptData()))
+                .withFastDecode(getFastDecode())
                 .withBatch(getBatchSize())
                 .withMaxBytes(getMaxBytes())
                 .withMaxPixels(getMaxPixels())
@@ -268,6 +270,15 @@ public final class ImageFeaturizer extends ImageFeaturizerParams implements MLWr
 
     public ImageFeaturizer setCorruptData(String value) {
         set(corruptData(), value);
+        return this;
+    }
+
+    public boolean getFastDecode() {
+        return (Boolean) getOrDefault(fastDecode());
+    }
+
+    public ImageFeaturizer setFastDecode(boolean value) {
+        set(fastDecode(), value);
         return this;
     }
 

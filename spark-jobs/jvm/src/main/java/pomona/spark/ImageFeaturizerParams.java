@@ -43,6 +43,7 @@ public abstract class ImageFeaturizerParams extends Transformer {
     private final IntParam batchSize;
     private final Param<String> mode;
     private final Param<String> corruptData;
+    private final BooleanParam fastDecode;
     private final LongParam maxBytes;
     private final LongParam maxPixels;
     private final IntParam maxScans;
@@ -66,6 +67,8 @@ public abstract class ImageFeaturizerParams extends Transformer {
         mode = choice("mode", "bad images: PERMISSIVE, DROPMALFORMED, FAILFAST", ErrorMode::of);
         corruptData = choice("corruptData",
                 "damaged image data: reject, or accept the pixels that Pillow would show", CorruptData::of);
+        fastDecode = new BooleanParam(this, "fastDecode",
+                "decode large images at a half, quarter or eighth of their size: faster, other pixels and so other features");
         maxBytes = new LongParam(this, "maxBytes",
                 "encoded bytes of an image at most; 0: the library's default, -1: no limit", ParamValidators.gtEq(SessionOptions.UNLIMITED));
         maxPixels = new LongParam(this, "maxPixels",
@@ -84,6 +87,7 @@ public abstract class ImageFeaturizerParams extends Transformer {
         setDefault(batchSize, 2); // more images a layer only leave the cache: measured on MobileNetV2
         setDefault(mode, "PERMISSIVE");
         setDefault(corruptData, "reject");
+        setDefault(fastDecode, false);
         setDefault(maxBytes, 0L);
         setDefault(maxPixels, 0L);
         setDefault(maxScans, 0);
@@ -166,6 +170,10 @@ public abstract class ImageFeaturizerParams extends Transformer {
 
     public Param<String> corruptData() {
         return corruptData;
+    }
+
+    public BooleanParam fastDecode() {
+        return fastDecode;
     }
 
     public LongParam maxBytes() {
