@@ -16,7 +16,7 @@ from pomona.models.onnx_files import Node, start_onnx
 _SMALL = 65_536  # elements that any operator may give
 _ELEMENTWISE = frozenset(
     "Add Sub Mul Div Neg Sqrt Reciprocal Pow Exp Abs Floor Ceil Mod Min Max Equal Less Greater Not And Or Where "
-    "Cast".split()
+    "Cast Clip".split()
 )
 _OTHERS = frozenset(
     "Shape Size Gather Concat Slice Split Squeeze Unsqueeze Reshape Flatten Transpose ReduceProd ReduceSum ReduceMax "

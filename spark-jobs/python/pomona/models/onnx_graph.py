@@ -147,9 +147,12 @@ def _features(state: State, tensor: str, target: str) -> Output:
     if tensor == target:
         return Output(_node_of(state, tensor), f"the tensor {tensor}, nothing was cut off")
     left = _leading_to(state.network.nodes, target)
-    behind = [node.op for node in left[_index_of(left, tensor) + 1 :]]
-    ops = ", ".join(dict.fromkeys(behind))
-    return Output(_node_of(state, tensor), f"the tensor {tensor}; cut off behind it: {len(behind)} nodes ({ops})")
+    behind = left[_index_of(left, tensor) + 1 :]
+    ops = ", ".join(dict.fromkeys(node.op for node in behind))
+    reason = f"the tensor {tensor}; cut off behind it: {len(behind)} nodes ({ops})"
+    if not any(node.op in ("Conv", "Gemm", "MatMul") for node in behind):
+        reason += ", none with weights: if the classifier comes before the pooling, name what it reads with --output"
+    return Output(_node_of(state, tensor), reason)
 
 
 def _index_of(nodes: List[Node], tensor: str) -> int:

@@ -152,9 +152,12 @@ def _cut(step: Step, x: Map, axis: int, part: slice) -> Map:
 
 @operator("Gather")
 def _gather(step: Step) -> Map:
-    """One channel or several, as torchvision's InceptionV3 does to scale its input."""
+    """One channel or several, as torchvision's InceptionV3 does to scale its input; or all of a flat tensor in order,
+    which is how PyTorch writes a view."""
+    x, indices = step.any_map(), step.weight(1).astype(np.int64)
+    if len(x.axes) == 1 and np.array_equal(indices.ravel(), np.arange(x.shape[0])):
+        return _reshaped(step, x, list(indices.shape))
     x = step.map()
-    indices = step.weight(1).astype(np.int64)
     axis = step.axis(step.attribute("axis", 0), len(x.axes))
     step.require(x.live(axis) == "C" and indices.ndim < 2, f"axis {axis} of {' x '.join(x.axes)}")
     if np.any(indices < -x.channels) or np.any(indices >= x.channels):
