@@ -133,6 +133,23 @@ void maker_norm(struct model_maker *model, const char *name, const char *input, 
     add_weight(model, node, "variance", dims, 0.5f, 1.5f);
 }
 
+/* A layer by channel whose two weights may be left out: bit 0 of `which` asks for the first, bit 1 for the second. */
+static void add_by_channel(struct model_maker *model, cJSON *node, const char *first, const char *second,
+                           uint32_t channels, int which) {
+    const uint32_t dims[] = {channels, 0};
+    if (which & 1) add_weight(model, node, first, dims, -1.5f, 1.5f);
+    if (which & 2) add_weight(model, node, second, dims, -0.5f, 0.5f);
+}
+
+void maker_affine(struct model_maker *model, const char *name, const char *input, uint32_t channels, int which) {
+    add_by_channel(model, maker_node(model, "affine", name, input, NULL), "scale", "shift", channels, which);
+}
+
+void maker_layer_norm(struct model_maker *model, const char *name, const char *input, uint32_t channels, int which) {
+    cJSON *node = maker_node(model, "layer_norm", name, input, "{\"epsilon\": 1e-6}");
+    add_by_channel(model, node, "gamma", "beta", channels, which);
+}
+
 void maker_features(struct model_maker *model, const char *name) {
     cJSON *outputs = cJSON_GetObjectItem(model->graph, "outputs");
     cJSON_DeleteItemFromObject(outputs, "features");

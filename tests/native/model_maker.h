@@ -52,6 +52,10 @@ void maker_multiplied(struct model_maker *model, const char *name, const char *i
                       uint32_t channels, uint32_t multiplier, int bias, const char *attributes);
 void maker_norm(struct model_maker *model, const char *name, const char *input, uint32_t channels);
 
+/* The same whose two weights may be left out: bit 0 of `which` asks for scale or gamma, bit 1 for shift or beta. */
+void maker_affine(struct model_maker *model, const char *name, const char *input, uint32_t channels, int which);
+void maker_layer_norm(struct model_maker *model, const char *name, const char *input, uint32_t channels, int which);
+
 /* Names the feature map. */
 void maker_features(struct model_maker *model, const char *name);
 

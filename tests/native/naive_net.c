@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "naive_layers.h"
+
 #define MAX_VALUES 64
 
 struct value {
@@ -16,36 +18,10 @@ struct value {
     struct naive_map map;
 };
 
-static struct naive_map new_map(int height, int width, int channels) {
-    assert_true(height > 0 && width > 0 && channels > 0);
-    size_t count = (size_t)height * (size_t)width * (size_t)channels;
-    return (struct naive_map){height, width, channels, calloc(count, sizeof(double))};
-}
-
-/* Zero outside of the map: padding. */
-static double at(const struct naive_map *map, int y, int x, int c) {
-    if (y < 0 || x < 0 || y >= map->height || x >= map->width) return 0;
-    return map->values[(y * map->width + x) * map->channels + c];
-}
-
-static double *slot(const struct naive_map *map, int y, int x, int c) {
-    return &map->values[(y * map->width + x) * map->channels + c];
-}
-
-static const float *weight(const struct model_maker *model, const cJSON *node, const char *role) {
-    const cJSON *name = cJSON_GetObjectItem(cJSON_GetObjectItem(node, "weights"), role);
-    return name ? maker_numbers(model, name->valuestring) : NULL;
-}
-
 static int side_of(const struct model_maker *model, const cJSON *node, int axis) {
     const cJSON *name = cJSON_GetObjectItem(cJSON_GetObjectItem(node, "weights"), "kernel");
     const cJSON *entry = cJSON_GetObjectItemCaseSensitive(model->header, name->valuestring);
     return cJSON_GetArrayItem(cJSON_GetObjectItem(entry, "shape"), axis)->valueint;
-}
-
-static int number(const cJSON *attributes, const char *key, int index, int otherwise) {
-    const cJSON *array = cJSON_GetObjectItem(attributes, key);
-    return array ? cJSON_GetArrayItem(array, index)->valueint : otherwise;
 }
 
 /* Along one axis (0 vertical, 1 horizontal). */
@@ -136,12 +112,6 @@ static struct naive_map pad(const cJSON *node, const struct naive_map *in) {
     return map;
 }
 
-static struct naive_map add(const struct naive_map *a, const struct naive_map *b) {
-    struct naive_map map = new_map(a->height, a->width, a->channels);
-    for (int i = 0; i < a->height * a->width * a->channels; i++) map.values[i] = a->values[i] + b->values[i];
-    return map;
-}
-
 static struct naive_map enter(const struct model_maker *model, const uint8_t *rgb) {
     const cJSON *input = cJSON_GetObjectItem(model->graph, "input");
     struct naive_map map =
@@ -161,13 +131,21 @@ static const struct naive_map *find(const struct value *values, int count, const
 static struct naive_map run_node(const struct model_maker *model, const cJSON *node, const struct value *values,
                                  int count) {
     const char *op = cJSON_GetObjectItem(node, "op")->valuestring;
-    const cJSON *inputs = cJSON_GetObjectItem(node, "inputs"), *second = cJSON_GetArrayItem(inputs, 1);
-    const struct naive_map *in = find(values, count, cJSON_GetArrayItem(inputs, 0)->valuestring);
+    const struct naive_map *inputs[MAX_VALUES], *in;
+    const cJSON *name;
+    int input_count = 0;
+    cJSON_ArrayForEach(name, cJSON_GetObjectItem(node, "inputs")) {
+        assert_in_range(input_count, 0, MAX_VALUES - 1);
+        inputs[input_count++] = find(values, count, name->valuestring);
+    }
+    in = inputs[0];
     if (!strcmp(op, "batch_norm")) return normalise(model, node, in);
     if (!strcmp(op, "activation")) return activate(node, in);
     if (!strcmp(op, "zero_pad")) return pad(node, in);
-    if (!strcmp(op, "add")) return add(in, find(values, count, second->valuestring));
-    return convolve(model, node, in);
+    if (strstr(op, "conv2d")) return convolve(model, node, in);
+    struct naive_map map = naive_layer(model, node, inputs, input_count);
+    assert_non_null(map.values);
+    return map;
 }
 
 struct naive_map naive_run(const struct model_maker *model, const uint8_t *rgb) {
