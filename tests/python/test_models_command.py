@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """`python -m pomona models ...`, and the manifest that it reads."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from test_models_efficientnet_lite import random_state
 
 import pomona
 from pomona import _places
 from pomona.__main__ import main
 from pomona.models import container
 from pomona.models.preprocess import PREPROCESS
-from support import material
-from support.legacy_torch import Storage, Tensor, save
+from support import material, torch_nets
+from support.torch_writer import save, save_zip, whole
 
 PACKAGE = material.TOP / "spark-jobs/python"
 
@@ -27,7 +29,7 @@ def test_version_is_the_headers():
 def test_fetch_converts_a_file_that_the_user_brings(tmp_path, capsys):
     """Weights of the right names and shapes, but not the published ones."""
     weights, out = tmp_path / "weights.pth", tmp_path / "deep/net.safetensors"
-    weights.write_bytes(_lite0_file())
+    weights.write_bytes(whole(random_state("lite0")))
     arguments = ["models", "fetch", "efficientnet-lite0", "--from", str(weights), "--out", str(out)]
     assert main(arguments) == 3
     assert "--allow-other-checksum" in capsys.readouterr().err
@@ -41,15 +43,34 @@ def test_fetch_converts_a_file_that_the_user_brings(tmp_path, capsys):
     assert tensors["head/kernel"].shape == (1, 1, 320, 1280)
 
 
-def _lite0_file() -> bytes:
-    from test_models_efficientnet_lite import random_state
+@pytest.mark.parametrize("write", [save, save_zip])
+def test_fetch_makes_a_classifier_with_its_names(tmp_path, monkeypatch, capsys, write):
+    """Everything at hand: weights from a file, labels from the cache."""
+    net, names = torch_nets.Layers(seed=0), {str(n): [f"n{n}", f"fruit {n}"] for n in range(1000)}
+    torch_nets.run("squeezenet1_1", net, np.zeros((3, 64, 64)))
+    weights, labels = tmp_path / "weights.pth", tmp_path / "labels.json"
+    weights.write_bytes(whole(net.state, write))
+    labels.write_text(json.dumps(names))
+    monkeypatch.chdir(tmp_path)
+    arguments = ["models", "fetch", "torchvision/squeezenet1_1", "--from", str(weights), "--allow-other-checksum"]
+    assert main([*arguments, "--classes", str(labels)]) == 3
+    assert "--include-top" in capsys.readouterr().err
+    assert main([*arguments, "--include-top", "--classes", str(labels)]) == 0
+    graph, _ = container.read((tmp_path / "torchvision_squeezenet1_1_top.safetensors").read_bytes())
+    assert graph["classes"] == [f"fruit {number}" for number in range(1000)]
+    assert main(arguments) == 0
+    graph, _ = container.read((tmp_path / "torchvision_squeezenet1_1.safetensors").read_bytes())
+    assert "classes" not in graph and graph["provenance"]["licence"] == "BSD-3-Clause"
 
-    storages = [Storage(str(index), np.ravel(array)) for index, array in enumerate(random_state("lite0").values())]
-    state = {}
-    for storage, (name, array) in zip(storages, random_state("lite0").items()):
-        strides = tuple(stride // array.itemsize for stride in array.strides)
-        state[name] = Tensor(storage, 0, array.shape, strides)
-    return save(state, storages)
+
+def test_fetch_says_how_to_bring_the_class_names(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("pomona.models.download.TRIES", 1)
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
+    assert main(["models", "fetch", "EfficientNet-Lite0", "--include-top", "--cache", str(tmp_path)]) == 3
+    error = capsys.readouterr().err
+    assert "take imagenet_class_index.json from https://" in error
+    assert "models fetch EfficientNet-Lite0 --include-top --classes FILE" in error
 
 
 def test_fetch_asks_for_keras_before_it_downloads(monkeypatch, capsys):

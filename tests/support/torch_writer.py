@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes files as old torch.save did, without torch."""
+"""Writes files as torch.save does, in its old layout and in its zips, without torch."""
 
 import io
 import pickle
 import struct
 import sys
 import types
+import zipfile
 from collections import OrderedDict
 from typing import Any, Dict, List
 from unittest import mock
@@ -49,18 +50,24 @@ class Tensor:
 
 
 class _Pickler(pickle.Pickler):
+    view = (None,)  # what the old layout says of a storage that is no view
+
     def persistent_id(self, value: Any) -> Any:
         if isinstance(value, Storage):
             kind = getattr(sys.modules["torch"], _STORAGES[value.values.dtype.name])
-            return ("storage", kind, value.key, "cpu", value.values.size, None)
+            return ("storage", kind, value.key, "cpu", value.values.size, *self.view)
         return None
 
 
-def dumps(value: Any, protocol: int = 2) -> bytes:
+class _ZipPickler(_Pickler):
+    view = ()
+
+
+def dumps(value: Any, protocol: int = 2, pickler: type = _Pickler) -> bytes:
     """One pickle with torch's names in it."""
     stream = io.BytesIO()
     with mock.patch.dict(sys.modules, _torch()):
-        _Pickler(stream, protocol).dump(value)
+        pickler(stream, protocol).dump(value)
     return stream.getvalue()
 
 
@@ -71,3 +78,25 @@ def save(state: Any, storages: List[Storage], machine: Any = None) -> bytes:
     parts.append(dumps([storage.key for storage in storages]))
     parts += [struct.pack("<q", s.values.size) + s.values.tobytes() for s in storages]
     return b"".join(parts)
+
+
+def save_zip(state: Any, storages: List[Storage], folder: str = "archive/", byteorder: bytes = b"little") -> bytes:
+    """The whole file. `state` may be ready-made pickle bytes."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(f"{folder}data.pkl", state if isinstance(state, bytes) else dumps(state, 2, _ZipPickler))
+        archive.writestr(f"{folder}byteorder", byteorder)
+        for storage in storages:
+            archive.writestr(f"{folder}data/{storage.key}", storage.values.tobytes())
+        archive.writestr(f"{folder}version", "3\n")
+    return stream.getvalue()
+
+
+def whole(state: Dict[str, np.ndarray], write: Any = save) -> bytes:
+    """A file of these arrays, each with a storage of its own."""
+    storages = {name: Storage(str(index), np.ravel(array)) for index, (name, array) in enumerate(state.items())}
+    tensors = OrderedDict()
+    for name, array in state.items():
+        strides = tuple(stride // array.itemsize for stride in np.ascontiguousarray(array).strides)
+        tensors[name] = Tensor(storages[name], 0, array.shape, strides if array.shape else ())
+    return write(tensors, list(storages.values()))
