@@ -308,15 +308,15 @@ static void check_depthwise_rows(const struct pm_kernels *kernels) {
 
 /* ---- element by element ---- */
 
-static void check_add(const struct pm_kernels *kernels, ptrdiff_t count, int at_end, int in_place) {
+static void check_pair(const struct pm_kernels *kernels, int product, ptrdiff_t count, int at_end, int in_place) {
     struct guarded a = random_floats((size_t)count, at_end), b = random_floats((size_t)count, at_end);
     struct guarded out = guarded_floats((size_t)count, at_end), first = guarded_floats((size_t)count, at_end);
     memcpy(first.data, a.data, (size_t)count * sizeof(float));
     float *to = in_place ? a.data : out.data;
-    kernels->add(to, a.data, b.data, count, -0.5f, 1);
+    (product ? kernels->multiply : kernels->add)(to, a.data, b.data, count, -0.5f, 1);
     for (ptrdiff_t i = 0; i < count; i++) {
-        float exact = first.data[i] + b.data[i]; /* one rounding: the same everywhere */
-        assert_true(to[i] == (float)clamp(exact, -0.5, 1));
+        float x = first.data[i], y = b.data[i]; /* one rounding: the same everywhere */
+        assert_true(to[i] == (float)clamp(product ? x * y : x + y, -0.5, 1));
     }
     free_guarded(&a);
     free_guarded(&b);
@@ -369,8 +369,7 @@ static void check_pooling(const struct pm_kernels *kernels, ptrdiff_t pixels, in
 static void check_elements(const struct pm_kernels *kernels) {
     for (ptrdiff_t pixels = 1; pixels <= 20; pixels++)
         for (int at_end = 0; at_end < 2; at_end++) {
-            check_add(kernels, pixels * PM_BLOCK, at_end, 0);
-            check_add(kernels, pixels * PM_BLOCK, at_end, 1);
+            for (int way = 0; way < 4; way++) check_pair(kernels, way & 1, pixels * PM_BLOCK, at_end, way >> 1);
             check_affine(kernels, pixels, at_end);
             check_pooling(kernels, pixels, at_end);
         }

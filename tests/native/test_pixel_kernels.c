@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The routines of pools and layer norms of every table that this CPU runs, against naive fp64 loops, with all memory
+ * against a guard page at its end and at its beginning. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "guarded.h"
+#include "kernels/kernels.h"
+
+#define BOUND 1e-6 /* a few roundings of numbers of order one */
+
+static uint32_t random_state = 1;
+
+static struct guarded random_floats(ptrdiff_t count, int at_end) {
+    struct guarded memory = guarded_floats((size_t)count, at_end);
+    for (ptrdiff_t i = 0; i < count; i++) {
+        random_state = random_state * 1664525u + 1013904223u;
+        memory.data[i] = (float)(int32_t)random_state / (float)INT32_MAX;
+    }
+    return memory;
+}
+
+static void check(float found, double value, double bound, const char *what) {
+    if (!(fabs(found - value) <= bound)) fail_msg("%s: %.9g instead of %.9g", what, found, value);
+}
+
+/* ---- pools ---- */
+
+static double pooled(const struct pm_pool_row *r, int i, int maximum) {
+    const float *window = r->input + i / PM_BLOCK * r->input_pixel + i % PM_BLOCK;
+    double sum = 0, top = -INFINITY;
+    for (int tap = 0; tap < r->height * r->width; tap++) {
+        float x = window[tap / r->width * r->input_row + tap % r->width * PM_BLOCK];
+        sum += x;
+        top = fmax(top, x);
+    }
+    return fmin(fmax(maximum ? top : sum / r->divisor, r->low), r->high);
+}
+
+static void check_pool(const struct pm_kernels *kernels, int height, int width, ptrdiff_t stride, ptrdiff_t pixels,
+                       int at_end) {
+    ptrdiff_t row = ((pixels - 1) * stride + width) * PM_BLOCK, gap = PM_BLOCK;
+    struct guarded input = random_floats((height - 1) * (row + gap) + row, at_end);
+    struct guarded output = guarded_floats((size_t)pixels * PM_BLOCK, at_end);
+    for (int maximum = 0; maximum < 2; maximum++) {
+        struct pm_pool_row r = {.input = input.data,
+                                .output = output.data,
+                                .pixels = pixels,
+                                .input_row = row + gap,
+                                .input_pixel = stride * PM_BLOCK,
+                                .height = height,
+                                .width = width,
+                                .divisor = (float)(height * width + 1),
+                                .low = -0.25f,
+                                .high = 0.5f};
+        (maximum ? kernels->max_pool : kernels->avg_pool)(&r);
+        for (int i = 0; i < pixels * PM_BLOCK; i++)
+            check(output.data[i], pooled(&r, i, maximum), maximum ? 0 : BOUND, maximum ? "max_pool" : "avg_pool");
+    }
+    free_guarded(&input);
+    free_guarded(&output);
+}
+
+static void check_pools(const struct pm_kernels *kernels) {
+    static const int windows[][2] = {{1, 1}, {2, 2}, {3, 3}, {1, 5}, {4, 1}, {8, 8}};
+    for (size_t w = 0; w < sizeof windows / sizeof *windows; w++)
+        for (ptrdiff_t stride = 1; stride <= 4; stride++)
+            for (ptrdiff_t pixels = 1; pixels <= 9; pixels++)
+                for (int at_end = 0; at_end < 2; at_end++)
+                    check_pool(kernels, windows[w][0], windows[w][1], stride, pixels, at_end);
+}
+
+/* ---- layer norm ---- */
+
+static double normalised(const struct pm_norm_row *r, ptrdiff_t pixel, ptrdiff_t channel) {
+    double mean = 0, variance = 0;
+    const float *x = r->input + pixel * PM_BLOCK, *affine = r->affine + channel / PM_BLOCK * 2 * PM_BLOCK;
+#define X(c) x[(c) / PM_BLOCK * r->input_block + (c) % PM_BLOCK]
+    for (ptrdiff_t c = 0; c < r->channels; c++) mean += X(c) / (double)r->channels;
+    for (ptrdiff_t c = 0; c < r->channels; c++) variance += pow(X(c) - mean, 2) / (double)r->channels;
+    double normal = (X(channel) - mean) / sqrt(variance + r->epsilon);
+#undef X
+    double value = normal * affine[channel % PM_BLOCK] + affine[PM_BLOCK + channel % PM_BLOCK];
+    return fmin(fmax(value, r->low), r->high);
+}
+
+/* Slots past the last channel hold what must not count. */
+static void check_norm(const struct pm_kernels *kernels, ptrdiff_t channels, ptrdiff_t pixels, int at_end) {
+    ptrdiff_t blocks = (channels + PM_BLOCK - 1) / PM_BLOCK, map = pixels * PM_BLOCK, gap = PM_BLOCK;
+    struct guarded input = random_floats((blocks - 1) * (map + gap) + map, at_end);
+    struct guarded affine = random_floats(blocks * 2 * PM_BLOCK, at_end);
+    struct guarded output = guarded_floats((size_t)((blocks - 1) * (map + 2 * gap) + map), at_end);
+    for (ptrdiff_t c = channels; c < blocks * PM_BLOCK; c++)
+        for (ptrdiff_t p = 0; p < pixels; p++)
+            input.data[c / PM_BLOCK * (map + gap) + p * PM_BLOCK + c % PM_BLOCK] = 1e30f;
+    struct pm_norm_row r = {.input = input.data,
+                            .affine = affine.data,
+                            .output = output.data,
+                            .pixels = pixels,
+                            .channels = channels,
+                            .input_block = map + gap,
+                            .output_block = map + 2 * gap,
+                            .epsilon = 0.01,
+                            .low = -1,
+                            .high = INFINITY};
+    kernels->layer_norm(&r);
+    for (ptrdiff_t c = 0; c < channels; c++)
+        for (ptrdiff_t p = 0; p < pixels; p++)
+            check(output.data[c / PM_BLOCK * r.output_block + p * PM_BLOCK + c % PM_BLOCK], normalised(&r, p, c),
+                  10 * BOUND, "layer_norm");
+    free_guarded(&input);
+    free_guarded(&affine);
+    free_guarded(&output);
+}
+
+static void check_norms(const struct pm_kernels *kernels) {
+    static const ptrdiff_t channels[] = {1, 2, 15, 16, 17, 31, 96, 100, 385};
+    for (size_t c = 0; c < sizeof channels / sizeof *channels; c++)
+        for (ptrdiff_t pixels = 1; pixels <= 7; pixels += 2)
+            for (int at_end = 0; at_end < 2; at_end++) check_norm(kernels, channels[c], pixels, at_end);
+}
+
+static void each_table(void (*check_table)(const struct pm_kernels *kernels)) {
+    int count;
+    const struct pm_kernels *const *tables = pm_kernels_available(&count);
+    assert_true(count >= 1);
+    for (int i = 0; i < count; i++) check_table(tables[i]);
+}
+
+static void test_pools(void **state) {
+    (void)state;
+    each_table(check_pools);
+}
+
+static void test_norms(void **state) {
+    (void)state;
+    each_table(check_norms);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_pools), cmocka_unit_test(test_norms)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
