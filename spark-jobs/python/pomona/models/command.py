@@ -58,6 +58,9 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
     source.add_argument(
         "--keras", metavar="NAME_OR_FILE", help="a Keras Applications name, or a .keras or whole-model .h5 file"
     )
+    source.add_argument(
+        "--onnx", metavar="FILE", type=Path, help="a network of PyTorch, timm, tf2onnx ... (docs/onnx.md)"
+    )
     parser.add_argument(
         "--weights",
         metavar="FILE",
@@ -66,10 +69,10 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--preprocess", choices=_PREPROCESS, help="bytes to floats (a known NAME brings its own)")
     parser.add_argument("--input-size", metavar="N", type=_side, help="side of the image (a known NAME brings its own)")
-    parser.add_argument("--include-top", action="store_true", help="of a NAME: the whole classifier")
+    parser.add_argument("--include-top", action="store_true", help="of a NAME or an ONNX file: the whole classifier")
     parser.add_argument("--pooling", choices=("avg", "max"), help="of a NAME: end as Keras does with this pooling")
     parser.add_argument("--classes", metavar="FILE", type=Path, help="class names of a classifier, as for fetch")
-    parser.add_argument("--output", metavar="LAYER", help="cut behind this layer: intermediate features")
+    parser.add_argument("--output", metavar="LAYER", help="cut behind this layer (ONNX: node or tensor)")
     parser.add_argument("out", metavar="OUT.safetensors", type=Path)
     parser.set_defaults(action=_convert)
 
@@ -118,6 +121,8 @@ def _convert(arguments: argparse.Namespace) -> int:
     _require_numpy()
     from pomona.models import convert, labels
 
+    if arguments.onnx:
+        return _convert_onnx(arguments)
     data = convert.from_keras(
         arguments.keras,
         arguments.weights,
@@ -131,6 +136,23 @@ def _convert(arguments: argparse.Namespace) -> int:
     if str(arguments.weights) == convert.RANDOM:
         print("warning: random weights, of no use but to try the network", file=sys.stderr)
     return _write(arguments.out, data)
+
+
+def _convert_onnx(arguments: argparse.Namespace) -> int:
+    from pomona.models import labels, onnx_convert
+
+    if arguments.weights or arguments.pooling:
+        raise ModelError("--weights and --pooling go with --keras: an ONNX file holds its weights, and its own pooling")
+    converted = onnx_convert.from_onnx(
+        arguments.onnx,
+        arguments.preprocess,
+        arguments.input_size,
+        include_top=arguments.include_top,
+        output=arguments.output,
+        classes=labels.read(arguments.classes) if arguments.classes else None,
+    )
+    print(f"features {converted.features}")
+    return _write(arguments.out, converted.data)
 
 
 def _write(path: Path, data: bytes) -> int:

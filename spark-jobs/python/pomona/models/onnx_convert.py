@@ -40,7 +40,9 @@ def from_onnx(
         image = onnx_graph.input_map(network, input_size)
         graph = GraphBuilder(network.name, (image.height, image.width), preprocess)
         found = onnx_graph.walk(network, graph, image, output, include_top)
-        data = graph.finish(found.node, provenance(path, None), classes)
+        if classes and found.map.sides != (1, 1, len(classes)):
+            raise ModelError(f"{len(classes)} class names for an output of {' x '.join(map(str, found.map.sides))}")
+        data = graph.finish(found.map.node, provenance(path, None), classes)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
-    return Converted(data, f"{found.node}: {found.reason}")
+    return Converted(data, f"{found.map.node}: {found.reason}")

@@ -21,9 +21,9 @@ FAMILIES = (onnx_arithmetic, onnx_dense, onnx_shapes, onnx_windows)  # what fill
 
 
 class Output(NamedTuple):
-    """The node of ours that was chosen, and why, for the user."""
+    """The map that was chosen, and why, for the user."""
 
-    node: str
+    map: Map
     reason: str
 
 
@@ -47,7 +47,7 @@ def input_map(network: Network, asked: Optional[int]) -> Map:
 
 
 def walk(network: Network, graph: GraphBuilder, image: Map, wanted: Optional[str], include_top: bool) -> Output:
-    """Adds all that leads to the output; returns its node.
+    """Adds all that leads to the output; returns its map.
 
     Without a name and without the top, that is the map that the last pooling reads through which the whole network
     passes: what follows is the classifier, and may hold operators that are not supported.
@@ -59,7 +59,7 @@ def walk(network: Network, graph: GraphBuilder, image: Map, wanted: Optional[str
     if wanted or include_top:
         if failure:
             raise failure
-        return Output(_node_of(state, target), f"the tensor {target}")
+        return Output(_chosen(state, target), f"the tensor {target}")
     cut = _before_pooling(nodes, state, target)
     if not cut and failure:
         raise failure
@@ -145,28 +145,28 @@ def _reaches(nodes: List[Node], state: State, target: str, without: str) -> bool
 
 def _features(state: State, tensor: str, target: str) -> Output:
     if tensor == target:
-        return Output(_node_of(state, tensor), f"the tensor {tensor}, nothing was cut off")
+        return Output(_chosen(state, tensor), f"the tensor {tensor}, nothing was cut off")
     left = _leading_to(state.network.nodes, target)
     behind = left[_index_of(left, tensor) + 1 :]
     ops = ", ".join(dict.fromkeys(node.op for node in behind))
     reason = f"the tensor {tensor}; cut off behind it: {len(behind)} nodes ({ops})"
     if not any(node.op in ("Conv", "Gemm", "MatMul") for node in behind):
         reason += ", none with weights: if the classifier comes before the pooling, name what it reads with --output"
-    return Output(_node_of(state, tensor), reason)
+    return Output(_chosen(state, tensor), reason)
 
 
 def _index_of(nodes: List[Node], tensor: str) -> int:
     return next((index for index, node in enumerate(nodes) if tensor in node.outputs), -1)
 
 
-def _node_of(state: State, tensor: str) -> str:
+def _chosen(state: State, tensor: str) -> Map:
     found = state.maps.get(tensor)
     if found is None or found.lost or found.node == INPUT:
         what = (
             "is constant" if found is None else f"is {found.lost}, part of a formula" if found.lost else "is the image"
         )
         raise ModelError(f"the output {tensor!r} {what}; choose another with --output")
-    return found.node
+    return found
 
 
 def _sides(shape: Tuple[Optional[int], ...]) -> str:
