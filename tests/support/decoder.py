@@ -42,9 +42,13 @@ class Decoder:
         self.library = ctypes.CDLL(str(LIBRARY))
         self.library.pomona_reason_name.restype = ctypes.c_char_p
         self.library.pomona_memory_in_use.restype = ctypes.c_uint64
+        self.library.pomona_cpu_level.restype = ctypes.c_char_p
 
     def memory(self) -> int:
         return self.library.pomona_memory_in_use()
+
+    def level(self) -> str:
+        return self.library.pomona_cpu_level().decode()
 
     def decode(
         self,
