@@ -24,7 +24,8 @@ static const char help[] =
     "  --batch N       images that go through a layer together; never changes results\n"
     "  --threads N     default 1\n"
     "  --mode          permissive (default) or failfast: stop at the first bad image\n"
-    "  --top K         class names and probabilities, for models with a classifier\n"
+    "  --top K         K class names with their probabilities instead of a vector, for models with a classifier:\n"
+    "                  path, class, probability, class, probability ...; the likeliest first\n"
     "  --fast-decode   decode large images at a half, quarter or eighth of their size: faster, other vectors\n"
     "  --corrupt-data  reject (default) or accept damaged data\n"
     "  --max-pixels, --max-bytes, --max-scans   limits, checked on the header\n";
@@ -38,6 +39,8 @@ static const char *const accepted[] = {
 #define ROUND 64
 
 struct round {
+    const pomona_model *model;
+    uint32_t top; /* classes to name, 0 for vectors */
     char *const *paths;
     size_t count, length; /* images, numbers in a vector */
     size_t share, most;   /* images that a thread takes at once, and of one round */
@@ -94,23 +97,12 @@ static int run_round(struct round *round, struct worker *workers, uint32_t threa
     return atomic_load(&round->failed) ? EXIT_FAILED : 0;
 }
 
-/* A CSV field: in quotes, which are doubled inside, where it holds what would end it. */
-static void write_field(const char *text, FILE *out) {
-    int quoted = strpbrk(text, ",\"\r\n") != NULL;
-    if (quoted) fputc('"', out);
-    for (; *text; text++) {
-        if (*text == '"') fputc('"', out);
-        fputc(*text, out);
-    }
-    if (quoted) fputc('"', out);
-}
-
 static int write_rows(const struct round *round, int csv, FILE *out) {
     if (!csv) return fwrite(round->rows, round->length * sizeof(float), round->count, out) == round->count ? 0 : -1;
     for (size_t i = 0; i < round->count; i++) {
-        write_field(round->paths[i], out);
-        for (size_t j = 0; j < round->length; j++) fprintf(out, ",%.9g", (double)round->rows[i * round->length + j]);
-        fputc('\n', out);
+        const float *row = round->rows + i * round->length;
+        if (round->top) tool_write_top(round->paths[i], row, round->length, round->model, round->top, out);
+        else tool_write_vector(round->paths[i], row, round->length, out);
     }
     return ferror(out) ? -1 : 0;
 }
@@ -133,10 +125,15 @@ static void progress(size_t done, size_t all, double begin) {
             done == all ? "\n" : "");
 }
 
+static int is_npy(const char *out) {
+    size_t length = out ? strlen(out) : 0;
+    return length >= 4 && !strcmp(out + length - 4, ".npy");
+}
+
 static int run_all(const struct tool_options *options, const struct tool_paths *list, struct worker *workers,
                    struct round *round, FILE *out) {
     size_t shape[] = {list->count, round->length}, bad = 0;
-    int csv = !options->out || strlen(options->out) < 4 || strcmp(options->out + strlen(options->out) - 4, ".npy");
+    int csv = !is_npy(options->out);
     double begin = tool_seconds();
     if (!csv && tool_npy_start(out, "<f4", shape, 2)) return EXIT_FAILED;
     for (size_t first = 0; first < list->count; first += round->count) {
@@ -151,6 +148,21 @@ static int run_all(const struct tool_options *options, const struct tool_paths *
     return bad ? EXIT_SOME_FAILED : EXIT_OK;
 }
 
+/* The model, and that it can name its classes when they are asked for. */
+static int open_model(const struct tool_options *options, pomona_model **model) {
+    pomona_model_info info = {.size = sizeof info};
+    pomona_error error;
+    if (pomona_model_open(options->model, &options->model_options, model, &error) ||
+        pomona_model_get_info(*model, &info, &error))
+        return tool_fail(EXIT_FAILED, "%s: %s", options->model, error.message);
+    if (options->top && !info.class_count)
+        return tool_fail(EXIT_FAILED, "--top: the model %s has no classifier with named classes", options->model);
+    if (options->top > info.class_count)
+        return tool_fail(EXIT_FAILED, "--top %u: the model %s has %u classes", options->top, options->model,
+                         info.class_count);
+    return 0;
+}
+
 static int open_sessions(const struct tool_options *options, pomona_model *model, struct worker *workers,
                          struct round *round) {
     pomona_error error;
@@ -159,6 +171,7 @@ static int open_sessions(const struct tool_options *options, pomona_model *model
             return tool_fail(EXIT_FAILED, "%s", error.message);
         workers[i].round = round;
     }
+    round->model = model;
     round->share = options->session.batch > SHARE ? options->session.batch : SHARE;
     round->most = options->threads * (round->share > ROUND ? round->share : ROUND);
     round->length = pomona_session_output_length(workers[0].session);
@@ -181,13 +194,11 @@ static int run_to(const struct tool_options *options, const struct tool_paths *l
 }
 
 static int features(const struct tool_options *options, const struct tool_paths *list) {
-    struct round round = {0};
+    struct round round = {.top = options->top};
     pomona_model *model = NULL;
-    pomona_error error;
     struct worker *workers = calloc(options->threads, sizeof *workers);
     int status = workers ? 0 : tool_fail(EXIT_FAILED, "out of memory");
-    if (!status && pomona_model_open(options->model, &options->model_options, &model, &error))
-        status = tool_fail(EXIT_FAILED, "%s: %s", options->model, error.message);
+    if (!status) status = open_model(options, &model);
     if (!status) status = open_sessions(options, model, workers, &round);
     if (!status) status = run_to(options, list, workers, &round);
     for (uint32_t i = 0; workers && i < options->threads; i++) pomona_session_close(workers[i].session);
@@ -205,7 +216,8 @@ int tool_features(int argc, char **argv) {
     if (status) return status < 0 ? EXIT_OK : status;
     if (!options.model || first == argc)
         return tool_fail(EXIT_USAGE, "features needs --model FILE and at least one image or folder");
-    if (options.top) return tool_fail(EXIT_FAILED, "--top: the model %s has no classifier", options.model);
+    if (options.top && is_npy(options.out))
+        return tool_fail(EXIT_USAGE, "--top gives names, which %s cannot hold: take a .csv", options.out);
     for (int i = first; !status && i < argc; i++) status = tool_add_paths(&list, argv[i]);
     if (!status && list.count == 0) status = tool_fail(EXIT_FAILED, "no .jpg or .jpeg file found");
     if (!status) status = features(&options, &list);

@@ -77,6 +77,16 @@ int tool_read_file(const char *path, uint8_t **data, size_t *length);
 /* Removes an output that was not finished; leaves alone what is no plain file (/dev/stdout). */
 void tool_discard(const char *path);
 
+/* ---- rows.c: a line of CSV each ---- */
+
+/* The path, then the numbers. */
+void tool_write_vector(const char *path, const float *row, size_t length, FILE *out);
+
+/* The path, then name and value of the `top` largest, largest first, of equals the first. A row of NaN, which is that
+ * of a bad image, gives empty names and NaN. */
+void tool_write_top(const char *path, const float *row, size_t length, const pomona_model *model, uint32_t top,
+                    FILE *out);
+
 /* ---- npy.c ---- */
 
 /* Starts a version 1.0 .npy file of C order; `type` is "<f4" or "|u1". 0 or EXIT_FAILED after a message. */

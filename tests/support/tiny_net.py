@@ -6,6 +6,7 @@ writes models/tiny_test_net.safetensors. Its weights mean nothing; its shapes ar
 
 import sys
 from pathlib import Path
+from typing import Sequence
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from pomona.models.graph import GraphBuilder  # noqa: E402
 
 PATH = TOP / "models/tiny_test_net.safetensors"
 SIZE = 32
+CLASSES = ("apple", "banana, ripe", 'pear "Conférence"', "cherry", "date palm")  # awkward in CSV and SQL
+TWINS = (1, 3)  # two classes with the same weights, so always equally likely
 
 
 class _Weights:
@@ -60,12 +63,20 @@ class _Net:
     def act(self, x: str, kind: str) -> str:
         return self.graph.node("activation", f"{x}_{kind}", x, kind=kind)
 
+    def classifier(self, x: str, channels: int, classes: int) -> str:
+        kernel = self._weights.between(-4, 4, 1, 1, channels, classes)
+        kernel -= kernel.mean(2, keepdims=True)  # else the one class whose weights are largest always wins
+        kernel[..., TWINS[1]] = kernel[..., TWINS[0]]
+        x = self.graph.node("global_pool", "average", x, kind="avg")
+        x = self.graph.node("conv2d", "logits", x, {"kernel": kernel})
+        return self.graph.node("softmax", "probabilities", x)
+
     def _norm(self, x: str, channels: int) -> str:
         return self.graph.node("batch_norm", f"{x}_bn", x, self._weights.batch_norm(channels), epsilon=1e-3)
 
 
-def build() -> bytes:
-    """The bytes of the model file; the feature map is 8 x 8 x 40."""
+def build(classes: Sequence[str] = ()) -> bytes:
+    """The bytes of the model file. The feature map is 8 x 8 x 40, or that of a classifier of these classes."""
     net = _Net()
     pad = net.graph.node("zero_pad", "stem_pad", "input", padding=[0, 1, 0, 1])
     stem = net.act(net.conv("stem", pad, 3, 3, 24, strides=[2, 2], padding="valid"), "relu6")
@@ -76,7 +87,9 @@ def build() -> bytes:
     x = net.act(net.depthwise("block2_depthwise", x, 5, 40, strides=[2, 2], padding="same"), "relu6")
     x = net.conv("block2_project", x, 1, 40, 24)
     x = net.act(net.conv("head", x, 1, 24, 40, bias=True), "relu6")
-    return net.graph.finish(x, {"source": "tests/support/tiny_net.py", "licence": "Apache-2.0"})
+    if classes:
+        x = net.classifier(x, 40, len(classes))
+    return net.graph.finish(x, {"source": "tests/support/tiny_net.py", "licence": "Apache-2.0"}, classes)
 
 
 if __name__ == "__main__":
