@@ -89,11 +89,13 @@ def _arithmetic(step: Step) -> Map:
     first, second = (name in step.state.constants for name in step.node.inputs)
     if not first and not second:
         return _between_maps(step, step.any_map(0), step.any_map(1))
-    x = step.any_map(1 if first else 0)
+    x, weight = step.any_map(1 if first else 0), step.weight(0 if first else 1)
+    if x.lost and x.channels == 1:  # a mean or a deviation of each pixel, about to meet gamma
+        x = replace(x, channels=weight.size)
     found = recognize(step, x)
     if found:
         return found
-    constant = x.by_channel(step.weight(0 if first else 1))
+    constant = x.by_channel(weight)
     step.require(constant is not None, "a constant that differs from pixel to pixel")
     return _with_constant(step, x, constant, first)
 

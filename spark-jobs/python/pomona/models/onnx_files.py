@@ -4,6 +4,7 @@
 Numbers outside the file (external data) are read from the folder of the model and from nowhere else.
 """
 
+import itertools
 import math
 import os
 from dataclasses import dataclass
@@ -114,15 +115,19 @@ def _nodes(graph: Any, folder: Path) -> List[Node]:
 
 
 def _node(proto: Any, folder: Path, taken: Set[str]) -> Node:
-    """Names are optional in ONNX, the names of outputs are not."""
-    names = [name for name in (proto.name, *proto.output) if name]
-    free = [name for name in names if name not in taken]
-    if not free:
-        raise ModelError(f"node {proto.name} ({proto.op_type}): its name and its output's are taken or empty")
-    taken.add(free[0])
+    name = _free_name([proto.name, *proto.output, proto.op_type], taken)
     op = proto.op_type if proto.domain in ("", "ai.onnx") else f"{proto.domain}.{proto.op_type}"
     attributes = {attribute.name: _attribute(attribute, folder) for attribute in proto.attribute}
-    return Node(free[0], op, tuple(proto.input), tuple(proto.output), attributes, proto)
+    return Node(name, op, tuple(proto.input), tuple(proto.output), attributes, proto)
+
+
+def _free_name(wishes: List[str], taken: Set[str]) -> str:
+    """Names are optional in ONNX, and may repeat."""
+    wishes = [wish for wish in wishes if wish]
+    numbered = (f"{wishes[0]}_{number}" for number in itertools.count(1))
+    name = next(name for name in itertools.chain(wishes[:-1], numbered) if name not in taken)
+    taken.add(name)
+    return name
 
 
 def _attribute(attribute: Any, folder: Path) -> Any:

@@ -161,12 +161,10 @@ def _index_of(nodes: List[Node], tensor: str) -> int:
 
 def _chosen(state: State, tensor: str) -> Map:
     found = state.maps.get(tensor)
-    if found is None or found.lost or found.node == INPUT:
-        what = (
-            "is constant" if found is None else f"is {found.lost}, part of a formula" if found.lost else "is the image"
-        )
+    if found is None or found.node == INPUT:
+        what = "is constant" if found is None else "is the image"
         raise ModelError(f"the output {tensor!r} {what}; choose another with --output")
-    return found
+    return found.with_node()
 
 
 def _sides(shape: Tuple[Optional[int], ...]) -> str:

@@ -52,6 +52,12 @@ class Map:
         """The letters of an axis that matter: those of one element may stand anywhere. The batch always matters."""
         return "".join(letter for letter in self.axes[axis] if letter == "N" or self.size(letter) > 1)
 
+    def with_node(self) -> "Map":
+        """Itself, if it has a node."""
+        if self.lost:
+            raise ModelError(f"{self.lost} is supported as part of GELU, swish and LayerNormalization alone")
+        return self
+
     def lies_as(self, axes: Sequence[str]) -> bool:
         other = replace(self, axes=tuple(axes))
         return len(self.axes) == len(axes) and all(self.live(i) == other.live(i) for i in range(len(axes)))

@@ -64,10 +64,7 @@ class Step:
 
     def map(self, index: int = 0) -> Map:
         """An input that has a node."""
-        found = self.any_map(index)
-        if found.lost:
-            raise ModelError(f"{found.lost} is supported as part of GELU, swish and LayerNormalization alone")
-        return found
+        return self.any_map(index).with_node()
 
     def image(self, index: int = 0) -> Map:
         """An input whose axes are batch, channels, height, width."""
