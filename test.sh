@@ -106,6 +106,7 @@ prepare() {
     install_packages tests
     ensure_venv "$VENV" test
     ensure_converters
+    ensure_networks
     build_native release
     build_jar
     ensure_model EfficientNet-Lite0

@@ -147,6 +147,10 @@ ensure_converters() {
         quietly venv-convert make_venv "$VENV" -c "$REQUIREMENTS/constraints.txt" -r "$list"
 }
 
+# ensure_networks: Keras on TensorFlow, for references; by itself, since TensorFlow and the converters want other versions
+# of h5py.
+ensure_networks() { ensure_venv "$BUILD/venv-networks" networks; }
+
 pomona_python() { PYTHONPATH=$PYTHON_SOURCES "$VENV/bin/python" "$@"; }
 
 # ---- builds ------------------------------------------------------------------------------------------------------

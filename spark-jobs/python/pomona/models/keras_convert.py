@@ -67,7 +67,7 @@ def _fill(model: Any, weights: Optional[Path]) -> None:
 
 def _scale_as_official(name: str, model: Any) -> None:
     """The official weights of EfficientNet B0 to B7 want images divided by their variance, not by their deviation.
-    Keras has a layer for that, but only where it downloads the weights itself; here its Normalization does that work."""
+    Keras has a layer for that, but only where it downloads them by itself; here its Normalization does that work."""
     if not name.startswith("EfficientNetB"):
         return
     (normalization,) = (layer for layer in model.layers if class_name(layer) == "Normalization")

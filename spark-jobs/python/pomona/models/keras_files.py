@@ -42,6 +42,9 @@ def build_application(
     if include_top:
         options["classes"] = classes
     build = getattr(start_keras().applications, name)
+    from keras.src.utils.naming import reset_uids
+
+    reset_uids()  # layers without a name are numbered: always from the beginning
     try:
         return build(weights=None, **options)
     except ValueError as error:
