@@ -172,6 +172,7 @@ typedef struct pomona_model_info {
     uint64_t macs;                                            /* multiply-accumulates for one image */
     uint64_t weight_bytes;                                    /* packed weights, once a process */
     uint64_t arena_bytes;                                     /* activations of one image, once a session and image */
+    uint64_t scratch_bytes;                                   /* of layers at work, once a session */
     uint32_t class_count; /* feature_channels of a classifier that names its classes, else 0 */
 } pomona_model_info;
 

@@ -42,6 +42,7 @@ static pomona_status prepare_nodes(pomona_model *model, uint64_t *floats, pomona
         node->order = order;
         order += node->layer->pack != NULL;
         if (node->layer->prepare) POMONA_TRY(node->layer->prepare(node, &model->plan, error));
+        if (node->scratch_floats > model->plan.scratch) model->plan.scratch = node->scratch_floats;
         POMONA_RETURN_IF(node->packed_count > PM_MAX_SLICE || !pm_add(*floats, line_floats(node->packed_count), floats),
                          error, POMONA_LIMIT, "layer %s: its weights are too large", node->name);
     }
@@ -187,6 +188,7 @@ pomona_status pomona_model_get_info(const pomona_model *model, pomona_model_info
         .macs = total_macs(&model->graph),
         .weight_bytes = model->weight_bytes,
         .arena_bytes = model->plan.slice * sizeof(float),
+        .scratch_bytes = model->plan.scratch * sizeof(float),
         .class_count = model->graph.class_count,
     };
     return POMONA_OK;

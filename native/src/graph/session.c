@@ -18,7 +18,7 @@ struct pomona_session {
     pomona_image_options image;
     uint32_t batch;
     size_t output_length;
-    float *arena;    /* batch slices */
+    float *arena;    /* batch slices, then the layers' scratch */
     uint8_t *pixels; /* one image */
     float **rows;    /* where the vectors of the batch go */
 };
@@ -51,8 +51,9 @@ static size_t pixel_bytes(const pomona_model *model) {
 static pomona_status allocate(pomona_session *session, pomona_error *error) {
     const pomona_model *model = session->model;
     uint64_t arena;
-    POMONA_RETURN_IF(!pm_multiply(model->plan.slice * sizeof(float), session->batch, &arena), error, POMONA_LIMIT,
-                     "a batch of %u needs too much memory", session->batch);
+    POMONA_RETURN_IF(!pm_multiply(model->plan.slice * sizeof(float), session->batch, &arena) ||
+                         !pm_add(arena, model->plan.scratch * sizeof(float), &arena),
+                     error, POMONA_LIMIT, "a batch of %u needs too much memory", session->batch);
     session->arena = pm_allocate_zeroed(1, arena);
     session->pixels = pm_allocate(pixel_bytes(model));
     session->rows = pm_allocate_zeroed(session->batch, sizeof *session->rows);
@@ -126,7 +127,8 @@ static void enter(const pomona_session *session, const uint8_t *rgb, uint32_t sl
 /* Runs the network over the first `count` slots and writes their vectors to session->rows. */
 static void run_batch(pomona_session *session, uint32_t count) {
     const pomona_model *model = session->model;
-    struct pm_run run = {&model->plan, session->arena, count};
+    float *scratch = session->arena + model->plan.slice * session->batch;
+    struct pm_run run = {&model->plan, session->arena, scratch, count};
     clear_halos(&run, 0);
     for (uint32_t i = 0; i < model->graph.node_count; i++) {
         const struct pm_node *node = &model->graph.nodes[i];

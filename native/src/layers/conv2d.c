@@ -4,6 +4,7 @@
  * (conv_panels.h), in an order that keeps the input of a few rows in cache. */
 #include "core/json.h"
 #include "core/memory.h"
+#include "layers/conv_method.h"
 #include "layers/conv_panels.h"
 
 /* Input floats that a sweep over all output channels may touch before it goes on: half of a 1 MiB L2 cache. */
@@ -46,16 +47,6 @@ static pomona_status infer(struct pm_node *node, const struct pm_shape *inputs, 
     return pm_kernel_infer(node, inputs, kernel->dims[2] * groups, out, error);
 }
 
-/* The first tiling of at most `blocks` blocks that takes windows this far apart. */
-static const struct pm_conv_tiling *choose(const struct pm_kernels *kernels, int wide, int blocks,
-                                           ptrdiff_t input_pixel) {
-    for (int i = 0; i < PM_CONV_TILINGS_MAX && kernels->conv[i].name; i++)
-        if (kernels->conv[i].wide == wide && kernels->conv[i].blocks <= blocks &&
-            (kernels->conv[i].input_pixel == input_pixel || kernels->conv[i].input_pixel == 0))
-            return &kernels->conv[i];
-    return NULL;
-}
-
 /* Floats of input behind one run of outputs, about. */
 static uint64_t run_floats(const struct pm_node *node, const struct pm_map *in, const struct conv *conv) {
     return (uint64_t)conv->run_pixels * node->window.stride[0] * node->window.stride[1] * in->shape.channels;
@@ -91,7 +82,7 @@ static void choose_runs(const struct pm_node *node, const struct pm_plan *plan, 
     conv->sweep_images = at_least_one(SWEEP_FLOATS / (run_floats(node, in, conv) * conv->runs), POMONA_MAX_BATCH);
 }
 
-static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
+static pomona_status prepare_direct(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
     const struct pm_map *in = &plan->maps[node->inputs[0]];
     const struct pm_window *window = &node->window;
     uint64_t products = (uint64_t)window->kernel[0] * window->kernel[1] * (in->shape.channels / window->groups);
@@ -99,8 +90,8 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
     int precise = pm_is_wide(node, products), wide = precise && !in->unit;
     ptrdiff_t input_pixel = (ptrdiff_t)(window->stride[1] * in->block);
     struct pm_tilings tilings = {
-        choose(plan->kernels, wide, blocks < INT32_MAX ? (int)blocks : INT32_MAX, input_pixel),
-        choose(plan->kernels, wide, 1, input_pixel),
+        pm_conv_tiling(plan->kernels, wide, blocks, input_pixel),
+        pm_conv_tiling(plan->kernels, wide, 1, input_pixel),
         precise && in->unit ? 2 : 1,
     };
     struct conv *conv = pm_allocate_zeroed(1, sizeof *conv + pm_panels_size(node, plan, &tilings));
@@ -115,21 +106,9 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
     return POMONA_OK;
 }
 
-static void pack(const struct pm_node *node, const struct pm_plan *plan, float *packed) {
+static void pack_direct(const struct pm_node *node, const struct pm_plan *plan, float *packed) {
     const struct conv *conv = node->state;
     pm_panels_pack(node, plan, &conv->panels, packed);
-}
-
-/* One run of output pixels by one panel, in tiles as even as the tiling allows. */
-static void run_tiles(const struct pm_conv_tiling *tiling, struct pm_conv_tile tile, uint32_t pixels) {
-    uint32_t tiles = (pixels + (uint32_t)tiling->pixels - 1) / (uint32_t)tiling->pixels;
-    for (uint32_t i = 0; i < tiles; i++) {
-        uint32_t now = pixels / tiles + (i < pixels % tiles);
-        tiling->kernels[now - 1](&tile);
-        tile.input += (ptrdiff_t)now * tile.input_pixel;
-        tile.output += (ptrdiff_t)now * PM_BLOCK;
-        if (tile.residual) tile.residual += (ptrdiff_t)now * PM_BLOCK;
-    }
 }
 
 /* What does not change within one call. */
@@ -157,7 +136,7 @@ static void run_panel(const struct sweep *s, struct pm_conv_tile tile, const str
             tile.input = input + r * conv->input_run;
             tile.output = output + r * conv->output_run;
             tile.residual = residual ? residual + r * conv->residual_run : NULL;
-            run_tiles(panel->tiling, tile, r + 1 < conv->runs ? conv->run_pixels : conv->last_pixels);
+            pm_conv_run_tiles(panel->tiling, tile, r + 1 < conv->runs ? conv->run_pixels : conv->last_pixels);
         }
     }
 }
@@ -189,7 +168,7 @@ static void run_sweep(const struct sweep *s) {
 
 /* Sweeps keep the input of a few rows, or of a few small images, in cache while all output channels are made from it.
  * Their size never changes a result. */
-static void run(const struct pm_node *node, const struct pm_run *run) {
+static void run_direct(const struct pm_node *node, const struct pm_run *run) {
     const struct conv *conv = node->state;
     struct sweep s = {.node = node, .conv = conv, .run = run};
     for (; s.first_image < run->count; s.first_image += s.images) {
@@ -200,6 +179,19 @@ static void run(const struct pm_node *node, const struct pm_run *run) {
         }
     }
 }
+
+static const struct pm_conv_method direct = {.prepare = prepare_direct, .pack = pack_direct, .run = run_direct};
+
+static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
+    node->method = pm_conv_winograd_suits(node, plan) ? &pm_conv_winograd : &direct;
+    return node->method->prepare(node, plan, error);
+}
+
+static void pack(const struct pm_node *node, const struct pm_plan *plan, float *packed) {
+    node->method->pack(node, plan, packed);
+}
+
+static void run(const struct pm_node *node, const struct pm_run *run) { node->method->run(node, run); }
 
 const struct pm_layer pm_layer_conv2d = {
     .name = "conv2d",

@@ -71,8 +71,10 @@ struct pm_node {
     uint32_t users;        /* readers of its value, the graph's output included */
     int folded;            /* its work is done by another node */
     void *state;           /* the layer's own, one block of pm_allocate */
-    const float *packed;   /* its weights as the kernels want them */
-    uint64_t packed_count; /* floats */
+    const struct pm_conv_method *method; /* of a conv2d */
+    const float *packed;                 /* its weights as the kernels want them */
+    uint64_t packed_count;               /* floats */
+    uint64_t scratch_floats;             /* of pm_run.scratch that it needs while it runs */
     uint64_t macs;
     const char *kernel;
 };
@@ -82,11 +84,12 @@ struct pm_plan {
     const struct pm_kernels *kernels;
     const struct pm_map *maps; /* by value */
     uint64_t slice;            /* floats of the arena for one image */
+    uint64_t scratch;          /* floats that any one layer needs */
 };
 
 struct pm_run {
     const struct pm_plan *plan;
-    float *arena; /* count slices */
+    float *arena, *scratch; /* count slices; plan->scratch floats */
     uint32_t count;
 };
 

@@ -8,6 +8,7 @@
 #include "kernels/layer_norm.inc.c"
 #include "kernels/pool.inc.c"
 #include "kernels/windows.h"
+#include "kernels/winograd.inc.c"
 
 UP_TO_6(CONV_KERNEL, 1, 16)
 UP_TO_6(CONV_KERNEL, 1, 32)
@@ -28,6 +29,9 @@ const struct pm_kernels pm_kernels_avx2 = {
              TILING(0, "conv_f32_6x16_avx2"),
              {"conv_f64acc_3x16_avx2", 1, 3, 1, 0, {UP_TO_3(CONV_WIDE_ENTRY, 0)}}},
     .depthwise = {DEPTHWISE_VARIANTS("avx2", 0, f32, "f32"), DEPTHWISE_VARIANTS("avx2", 1, f64, "f64acc")},
+    .winograd_name = "conv_winograd_f43_avx2",
+    .winograd_input = winograd_input,
+    .winograd_output = winograd_output,
     .add = add,
     .multiply = multiply,
     .affine = affine,

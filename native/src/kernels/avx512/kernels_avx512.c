@@ -8,6 +8,7 @@
 #include "kernels/layer_norm.inc.c"
 #include "kernels/pool.inc.c"
 #include "kernels/windows.h"
+#include "kernels/winograd.inc.c"
 
 UP_TO_14(CONV_KERNEL, 2, 16)
 UP_TO_14(CONV_KERNEL, 2, 32)
@@ -34,6 +35,9 @@ const struct pm_kernels pm_kernels_avx512 = {
              TILING(1, 0, "conv_f32_14x16_avx512"),
              {"conv_f64acc_8x16_avx512", 1, 8, 1, 0, {UP_TO_8(CONV_WIDE_ENTRY, 0)}}},
     .depthwise = {DEPTHWISE_VARIANTS("avx512", 0, f32, "f32"), DEPTHWISE_VARIANTS("avx512", 1, f64, "f64acc")},
+    .winograd_name = "conv_winograd_f43_avx512",
+    .winograd_input = winograd_input,
+    .winograd_output = winograd_output,
     .add = add,
     .multiply = multiply,
     .affine = affine,

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "layers/conv_method.h"
+
+const struct pm_conv_tiling *pm_conv_tiling(const struct pm_kernels *kernels, int wide, uint32_t blocks,
+                                            ptrdiff_t input_pixel) {
+    for (int i = 0; i < PM_CONV_TILINGS_MAX && kernels->conv[i].name; i++)
+        if (kernels->conv[i].wide == wide && (uint32_t)kernels->conv[i].blocks <= blocks &&
+            (kernels->conv[i].input_pixel == input_pixel || kernels->conv[i].input_pixel == 0))
+            return &kernels->conv[i];
+    return NULL;
+}
+
+void pm_conv_run_tiles(const struct pm_conv_tiling *tiling, struct pm_conv_tile tile, uint32_t pixels) {
+    uint32_t tiles = (pixels + (uint32_t)tiling->pixels - 1) / (uint32_t)tiling->pixels;
+    for (uint32_t i = 0; i < tiles; i++) {
+        uint32_t now = pixels / tiles + (i < pixels % tiles);
+        tiling->kernels[now - 1](&tile);
+        tile.input += (ptrdiff_t)now * tile.input_pixel;
+        tile.output += (ptrdiff_t)now * PM_BLOCK;
+        if (tile.residual) tile.residual += (ptrdiff_t)now * PM_BLOCK;
+    }
+}
