@@ -40,6 +40,10 @@ int pm_conv_winograd_suits(const struct pm_node *node, const struct pm_plan *pla
            node->shape.height >= MIN_SIDE && node->shape.width >= MIN_SIDE;
 }
 
+/* Floats of a group's tiles for one of the 36 values: [blocks][GROUP][16], and a line more, so that the 36 lines of a
+ * tile do not meet in one set of the L1 cache. */
+static ptrdiff_t value_floats(uint32_t blocks) { return ((ptrdiff_t)blocks * GROUP + 1) * PM_BLOCK; }
+
 static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
     uint32_t blocks = pm_map_blocks(&plan->maps[node->inputs[0]]);
     struct winograd *w = pm_allocate_zeroed(1, sizeof *w + blocks * sizeof *w->segments);
@@ -55,7 +59,7 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
     w->broad = pm_conv_tiling(plan->kernels, 0, w->out_blocks, PM_BLOCK);
     w->narrow = pm_conv_tiling(plan->kernels, 0, 1, PM_BLOCK);
     node->kernel = plan->kernels->winograd_name;
-    node->scratch_floats = (uint64_t)VALUES * GROUP * PM_BLOCK * ((uint64_t)w->in_blocks + w->out_blocks);
+    node->scratch_floats = (uint64_t)VALUES * (uint64_t)(value_floats(w->in_blocks) + value_floats(w->out_blocks));
     uint64_t weights, heads = 2 * PM_BLOCK * (uint64_t)w->out_blocks;
     int fits = pm_multiply((uint64_t)VALUES * PM_BLOCK * PM_BLOCK * w->in_blocks, w->out_blocks, &weights) &&
                pm_add(weights, heads, &node->packed_count);
@@ -108,7 +112,7 @@ static void pack(const struct pm_node *node, const struct pm_plan *plan, float *
         }
 }
 
-/* One group of tiles on its way. Both buffers: [36][blocks][GROUP][16]. */
+/* One group of tiles on its way, both buffers as 36 such values. */
 struct group {
     const struct pm_node *node;
     const struct pm_run *run;
@@ -152,7 +156,7 @@ static void analyse(const struct group *g, uint32_t tile, ptrdiff_t block) {
         from = complete(from, row, rows, columns, patch);
         row = PATCH * PM_BLOCK;
     }
-    g->run->plan->kernels->winograd_input(from, row, to, (ptrdiff_t)g->w->in_blocks * GROUP * PM_BLOCK);
+    g->run->plan->kernels->winograd_input(from, row, to, value_floats(g->w->in_blocks));
 }
 
 static void multiply(const struct group *g) {
@@ -172,8 +176,8 @@ static void multiply(const struct group *g) {
     for (ptrdiff_t value = 0; value < VALUES; value++)
         for (uint32_t block = 0; block < w->out_blocks;) {
             const struct pm_conv_tiling *tiling = panel_tiling(w, block);
-            tile.input = g->values + value * w->in_blocks * GROUP * PM_BLOCK;
-            tile.output = g->sums + (value * w->out_blocks + block) * GROUP * PM_BLOCK;
+            tile.input = g->values + value * value_floats(w->in_blocks);
+            tile.output = g->sums + value * value_floats(w->out_blocks) + (ptrdiff_t)block * GROUP * PM_BLOCK;
             tile.weights = weights;
             pm_conv_run_tiles(tiling, tile, g->count);
             weights += (ptrdiff_t)w->in_blocks * PM_BLOCK * tiling->blocks * PM_BLOCK;
@@ -192,7 +196,7 @@ static void combine(const struct group *g, uint32_t tile, ptrdiff_t block) {
         .shift = node->packed + ((ptrdiff_t)g->w->out_blocks + block) * PM_BLOCK,
         .output = pm_value(g->run, node->value, at.image) + block * out->block_stride + at.y * out->row_stride +
                   (ptrdiff_t)at.x * PM_BLOCK,
-        .stride = (ptrdiff_t)g->w->out_blocks * GROUP * PM_BLOCK,
+        .stride = value_floats(g->w->out_blocks),
         .output_row = out->row_stride,
         .rows = (int)smaller(node->shape.height - at.y, TILE),
         .columns = (int)smaller(node->shape.width - at.x, TILE),
@@ -211,7 +215,7 @@ static void run(const struct pm_node *node, const struct pm_run *run) {
     const struct winograd *w = node->state;
     uint32_t all = w->tile_rows * w->tile_columns * run->count, groups = (all + GROUP - 1) / GROUP;
     struct group g = {.node = node, .run = run, .w = w, .values = run->scratch};
-    g.sums = g.values + (ptrdiff_t)VALUES * GROUP * PM_BLOCK * w->in_blocks;
+    g.sums = g.values + VALUES * value_floats(w->in_blocks);
     for (uint32_t i = 0; i < groups; i++, g.first += g.count) {
         g.count = all / groups + (i < all % groups);
         for (ptrdiff_t block = 0; block < w->in_blocks; block++)
