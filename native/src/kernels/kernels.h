@@ -127,6 +127,7 @@ struct pm_winograd_output {
 #define PM_CONV_TILINGS_MAX 8
 #define PM_DEPTHWISE_VARIANTS_MAX 12
 
+struct pm_moment_kernels; /* kernels/moments.h */
 struct pm_resize_kernels; /* kernels/windows.h */
 
 /* Everything that may differ between CPU levels. Lists go from the most special to the most general and end with an
@@ -156,6 +157,7 @@ struct pm_kernels {
     /* Repeats fused multiply-adds on registers `rounds` times; returns the multiply-accumulates done, for measuring the
      * peak rate. */
     double (*peak)(uint64_t rounds);
+    const struct pm_moment_kernels *moments;
     const struct pm_resize_kernels *resize;
 };
 

@@ -6,6 +6,7 @@
 #include "kernels/depthwise.h"
 #include "kernels/elementwise.inc.c"
 #include "kernels/layer_norm.inc.c"
+#include "kernels/moments.h"
 #include "kernels/pool.inc.c"
 #include "kernels/windows.h"
 #include "kernels/winograd.inc.c"
@@ -47,5 +48,6 @@ const struct pm_kernels pm_kernels_avx512 = {
     .avg_pool = avg_pool,
     .layer_norm = layer_norm,
     .peak = peak,
+    .moments = &pm_moment_kernels_avx512,
     .resize = &pm_resize_kernels_avx512,
 };

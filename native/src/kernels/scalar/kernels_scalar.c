@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "kernels/kernels.h"
+#include "kernels/moments.h"
 #include "kernels/windows.h"
 
 static float clamp(float value, float low, float high) {
@@ -129,5 +130,6 @@ const struct pm_kernels pm_kernels_scalar = {
     .avg_pool = avg_pool,
     .layer_norm = layer_norm,
     .peak = peak,
+    .moments = &pm_moment_kernels_scalar,
     .resize = &pm_resize_kernels_scalar,
 };

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The arithmetic of principal components in fp64, one table a CPU level: products of panels.
+ *
+ * A panel holds `width` columns of a matrix, row by row: [rows][width]. A tile is [width][width]. All are aligned to
+ * 64 bytes. Each sum runs through the rows in order, by fused multiply-adds where the level has them, so its bits do
+ * not depend on the width. */
+#ifndef POMONA_KERNELS_MOMENTS_H
+#define POMONA_KERNELS_MOMENTS_H
+
+#include <stddef.h>
+
+#define PM_PANEL_WIDTH_MAX 24
+
+struct pm_moment_kernels {
+    const char *name;
+    int width;
+    /* tile[i][j] += sum over rows(a[row][i] x b[row][j]); `a` may be `b` */
+    void (*multiply)(const double *a, const double *b, ptrdiff_t rows, double *tile);
+    /* Of each column of the panel: its mean, and the largest distance from its first row. Exact where all are equal. */
+    void (*summarize)(const double *panel, ptrdiff_t rows, double *mean, double *spread);
+    /* panel[row][j] = (panel[row][j] - mean[j]) x scale[j] */
+    void (*center)(double *panel, ptrdiff_t rows, const double *mean, const double *scale);
+    /* As pm_kernels.peak, in fp64. */
+    double (*peak)(unsigned long rounds);
+};
+
+#define PM_KERNELS(level) extern const struct pm_moment_kernels pm_moment_kernels_##level;
+#include "kernels/kernels.def"
+#undef PM_KERNELS
+
+#endif
