@@ -74,7 +74,10 @@ class OnnxNet:
 
 
 def pixels(height: int, width: int, count: int = 1) -> np.ndarray:
-    return np.random.RandomState(7).randint(0, 256, (count, height, width, 3)).astype(np.uint8)
+    """Noise of a colour and a contrast of its own in each image, so that pooled features differ too."""
+    random = np.random.RandomState(7)
+    noise = random.uniform(-1, 1, (count, height, width, 3)) * random.uniform(20, 100, (count, 1, 1, 3))
+    return np.clip(noise + random.uniform(0, 255, (count, 1, 1, 3)), 0, 255).astype(np.uint8)
 
 
 def onnx_runtime(path: Path, rgb: np.ndarray, mode: str = "tf", tensor: Optional[str] = None) -> np.ndarray:
