@@ -380,7 +380,7 @@ static void test_attributes(void **state) {
     expect_node(1, "attributes", "{\"padding\": \"full\"}", POMONA_BAD_MODEL, "layer second: `padding`");
     expect_node(1, "attributes", "{\"padding\": [-1, 0, 0, 0]}", POMONA_BAD_MODEL, "second: `padding`");
     expect_node(1, "attributes", "{\"groups\": 0}", POMONA_BAD_MODEL, "second: `groups`");
-    expect_node(1, "attributes", "{\"groups\": 2}", POMONA_UNSUPPORTED, "layer second: 2 groups");
+    expect_node(1, "attributes", "{\"groups\": 2}", POMONA_BAD_MODEL, "layer second: 3 outputs in 2 groups");
     expect_node(1, "weights", "{}", POMONA_BAD_MODEL, "layer second: no weight `kernel`");
     expect_node(1, "weights", "{\"kernel\": \"gone\"}", POMONA_BAD_MODEL, "layer second: its `kernel`, tensor gone");
     expect_node(1, "weights", "{\"kernel\": \"first/kernel\"}", POMONA_BAD_MODEL, "layer second: its kernel takes 3");
