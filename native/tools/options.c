@@ -25,6 +25,13 @@ static const struct option all_options[] = {
     {"fast-decode", no_argument, NULL, OPTION_FAST_DECODE},
     {"json", no_argument, NULL, OPTION_JSON},
     {"layers", no_argument, NULL, OPTION_LAYERS},
+    {"k", required_argument, NULL, OPTION_K},
+    {"variance", required_argument, NULL, OPTION_VARIANCE},
+    {"standardize", no_argument, NULL, OPTION_STANDARDIZE},
+    {"center", no_argument, NULL, OPTION_CENTER},
+    {"state", required_argument, NULL, OPTION_STATE},
+    {"bad-rows", required_argument, NULL, OPTION_BAD_ROWS},
+    {"overwrite", no_argument, NULL, OPTION_OVERWRITE},
     {"help", no_argument, NULL, OPTION_HELP},
 };
 
@@ -36,6 +43,7 @@ static const char *const resamples[] = {"nearest", "box", "bilinear", "hamming",
 static const char *const fits[] = {"squash", "crop", NULL};
 static const char *const precisions[] = {"fp32", "fp32-split", "bf16", "auto", NULL};
 static const char *const corrupt_datas[] = {"reject", "accept", NULL};
+static const char *const bad_rows[] = {"reject", "skip", NULL};
 static const char *const modes[] = {"permissive", "failfast", NULL};
 
 /* 1 for the first word and so on. */
@@ -77,6 +85,14 @@ static int read_size(const char *text, struct tool_options *options) {
     return 0;
 }
 
+static int read_variance(const char *text, double *variance) {
+    char *end;
+    *variance = strtod(text, &end);
+    if (end == text || *end || !(*variance > 0 && *variance <= 1))
+        return tool_fail(EXIT_USAGE, "--variance %s: must be a share above 0, at most 1, such as 0.9", text);
+    return 0;
+}
+
 static int read_seconds(const char *text, double *seconds) {
     char *end;
     *seconds = strtod(text, &end);
@@ -106,6 +122,22 @@ static int read_image_option(int option, const char *text, pomona_image_options 
     }
 }
 
+static int read_pca_option(int option, const char *text, struct tool_options *options) {
+    int word = 0, status = 0;
+    switch (option) {
+    case OPTION_K: return read_u32("k", text, 1, POMONA_PCA_MAX_COLUMNS, &options->k);
+    case OPTION_VARIANCE: return read_variance(text, &options->variance);
+    case OPTION_STANDARDIZE: options->standardize = 1; return 0;
+    case OPTION_CENTER: options->center = 1; return 0;
+    case OPTION_STATE: options->state = text; return 0;
+    case OPTION_BAD_ROWS:
+        status = read_word("bad-rows", text, bad_rows, &word);
+        options->bad_rows = (pomona_bad_rows)word;
+        return status;
+    default: return read_image_option(option, text, &options->session.image);
+    }
+}
+
 static int read_option(int option, const char *text, struct tool_options *options) {
     int word = 0, status = 0;
     switch (option) {
@@ -114,6 +146,7 @@ static int read_option(int option, const char *text, struct tool_options *option
     case OPTION_JSON: options->json = 1; return 0;
     case OPTION_FAST_DECODE: options->session.image.fast_decode = 1; return 0;
     case OPTION_LAYERS: options->layers = 1; return 0;
+    case OPTION_OVERWRITE: options->overwrite = 1; return 0;
     case OPTION_SIZE: return read_size(text, options);
     case OPTION_SECONDS: return read_seconds(text, &options->seconds);
     case OPTION_BATCH: return read_u32("batch", text, 1, POMONA_MAX_BATCH, &options->session.batch);
@@ -131,7 +164,7 @@ static int read_option(int option, const char *text, struct tool_options *option
         status = read_word("mode", text, modes, &word);
         options->failfast = word == 2;
         return status;
-    default: return read_image_option(option, text, &options->session.image);
+    default: return read_pca_option(option, text, options);
     }
 }
 

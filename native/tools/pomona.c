@@ -11,6 +11,7 @@ static const struct {
 } commands[] = {
     {"features", "JPEG files to feature vectors", tool_features},
     {"decode", "JPEG files to pixels, as Pillow decodes and resizes them", tool_decode},
+    {"pca", "rows of vectors to principal components", tool_pca},
     {"bench", "images a second of a network alone", tool_bench},
     {"model", "what a model file holds, and whether it is whole", tool_model},
     {"doctor", "what this machine offers and what the library makes of it", tool_doctor},

@@ -14,7 +14,7 @@ enum { EXIT_OK = 0, EXIT_SOME_FAILED = 1, EXIT_USAGE = 2, EXIT_FAILED = 3 };
 
 /* A command reads its own argv, whose first word is its name, and returns an exit status. */
 typedef int tool_command(int argc, char **argv);
-tool_command tool_features, tool_decode, tool_bench, tool_model, tool_doctor;
+tool_command tool_features, tool_decode, tool_bench, tool_model, tool_doctor, tool_pca;
 
 /* "pomona: <text>" on stderr; returns `status`. */
 int tool_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -42,6 +42,13 @@ enum {
     OPTION_FAST_DECODE,
     OPTION_JSON,
     OPTION_LAYERS,
+    OPTION_K,
+    OPTION_VARIANCE,
+    OPTION_STANDARDIZE,
+    OPTION_CENTER,
+    OPTION_STATE,
+    OPTION_BAD_ROWS,
+    OPTION_OVERWRITE,
     OPTION_HELP
 };
 
@@ -49,7 +56,11 @@ struct tool_options {
     const char *model, *out;
     pomona_model_options model_options;
     pomona_session_options session;
-    int failfast, json, layers;
+    int failfast, json, layers, standardize, center, overwrite;
+    const char *state;
+    uint32_t k;
+    double variance;
+    pomona_bad_rows bad_rows;
     uint32_t threads, top, width, height;
     double seconds;
 };
