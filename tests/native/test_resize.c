@@ -11,35 +11,7 @@
 #include <cmocka.h>
 
 #include "image/resize.h"
-
-/* A pool that keeps its blocks in a list. */
-struct block {
-    struct block *next;
-    max_align_t data[];
-};
-
-struct test_pool {
-    struct pm_pool pool;
-    struct block *blocks;
-};
-
-static void *take(struct pm_pool *pool, uint64_t count, uint64_t size) {
-    struct test_pool *owner = (struct test_pool *)pool;
-    struct block *block = malloc(sizeof *block + count * size);
-    assert_non_null(block);
-    memset(block->data, 0xEE, count * size);
-    block->next = owner->blocks;
-    owner->blocks = block;
-    return block->data;
-}
-
-static void release(struct test_pool *pool) {
-    while (pool->blocks) {
-        struct block *next = pool->blocks->next;
-        free(pool->blocks);
-        pool->blocks = next;
-    }
-}
+#include "list_pool.h"
 
 struct collector {
     struct pm_row_sink sink;
@@ -70,12 +42,12 @@ static uint8_t *pattern(uint32_t width, uint32_t height) {
 static uint8_t *resize(const uint8_t *rgb, const struct pm_geometry *geometry, pomona_resample filter) {
     size_t row_bytes = 3 * (size_t)geometry->x.count, size = row_bytes * geometry->y.count;
     uint8_t *out = malloc(size);
-    struct test_pool pool = {.pool = {take}};
+    struct list_pool pool = make_list_pool();
     struct collector collector = {{collect}, out, out + size, row_bytes};
     struct pm_row_sink *sink = pm_resize_begin(&pool.pool, geometry, filter, &collector.sink);
     for (uint32_t y = 0; y < geometry->y.source; y++) sink->put(sink, rgb + (size_t)y * geometry->x.source * 3);
     assert_ptr_equal(collector.next, collector.end); /* every row has come */
-    release(&pool);
+    free_list_pool(&pool);
     return out;
 }
 
@@ -167,7 +139,7 @@ static uint8_t weighted(const uint8_t *first, size_t step, const struct pm_windo
 /* One pass over a whole image, across or down. */
 static uint8_t *whole_pass(const uint8_t *rgb, uint32_t width, uint32_t height, const struct pm_side *side, int down,
                            pomona_resample filter) {
-    struct test_pool pool = {.pool = {take}};
+    struct list_pool pool = make_list_pool();
     struct pm_windows windows;
     pm_windows_compute(&windows, &pool.pool, side, filter);
     uint32_t out_width = down ? width : side->count, out_height = down ? side->count : height;
@@ -178,7 +150,7 @@ static uint8_t *whole_pass(const uint8_t *rgb, uint32_t width, uint32_t height, 
                 out[((size_t)y * out_width + x) * 3 + c] =
                     down ? weighted(rgb + (size_t)x * 3 + c, (size_t)width * 3, &windows, y)
                          : weighted(rgb + (size_t)y * width * 3 + c, 3, &windows, x);
-    release(&pool);
+    free_list_pool(&pool);
     return out;
 }
 
