@@ -102,6 +102,25 @@ JNIEXPORT jstring JNICALL Java_pomona_Model_provenance(JNIEnv *env, jclass class
     return get_info(env, handle, &info) ? pj_string(env, info.provenance) : NULL;
 }
 
+/* Puts the name of class `index` into the array; 0: pending. */
+static int set_class_name(JNIEnv *env, jobjectArray names, const pomona_model *model, uint32_t index) {
+    jstring name = pj_string(env, pomona_model_class_name(model, index));
+    if (!name) return 0;
+    (*env)->SetObjectArrayElement(env, names, (jsize)index, name);
+    (*env)->DeleteLocalRef(env, name);
+    return !(*env)->ExceptionCheck(env);
+}
+
+JNIEXPORT jobjectArray JNICALL Java_pomona_Model_classNames(JNIEnv *env, jclass class, jlong handle) {
+    (void)class;
+    pomona_model_info info;
+    jclass string = get_info(env, handle, &info) ? (*env)->FindClass(env, "java/lang/String") : NULL;
+    jobjectArray names = string ? (*env)->NewObjectArray(env, (jsize)info.class_count, string, NULL) : NULL;
+    for (uint32_t i = 0; names && i < info.class_count; i++)
+        if (!set_class_name(env, names, pj_pointer(env, handle), i)) return NULL;
+    return names;
+}
+
 JNIEXPORT void JNICALL Java_pomona_Model_numbers(JNIEnv *env, jclass class, jlong handle, jlongArray numbers) {
     (void)class;
     pomona_model_info info;

@@ -7,16 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from support import tiny_net
-from support.built import TINY, features_by_cli, run_cli
+from support.built import CLASSIFIER, TINY, features_by_cli, run_cli
 from support.tiny_net import CLASSES, TWINS
-
-
-@pytest.fixture(scope="module")
-def classifier(tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "classifier.safetensors"
-    path.write_bytes(tiny_net.build(CLASSES))
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +34,10 @@ def _expected(probabilities, top):
 
 
 @pytest.mark.parametrize("top", [1, 2, len(CLASSES)])
-def test_names_and_probabilities_are_the_vectors(classifier, images, tmp_path, top):
-    probabilities = features_by_cli(classifier, images, tmp_path / "all.npy")
+def test_names_and_probabilities_are_the_vectors(images, tmp_path, top):
+    probabilities = features_by_cli(CLASSIFIER, images, tmp_path / "all.npy")
     np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-6)
-    done, rows = _top(classifier, "--top", top, *images)
+    done, rows = _top(CLASSIFIER, "--top", top, *images)
     assert (done.returncode, done.stderr) == (0, "")
     assert [row[0] for row in rows] == [str(path) for path in images]
     found = [list(zip(row[1::2], np.float32(row[2::2]))) for row in rows]
@@ -53,26 +45,26 @@ def test_names_and_probabilities_are_the_vectors(classifier, images, tmp_path, t
     assert len({row[1] for row in rows}) > 1  # the images are not all of one class
 
 
-def test_of_equals_the_first_comes_first(classifier, images):
-    _, rows = _top(classifier, "--top", len(CLASSES), *images)
+def test_of_equals_the_first_comes_first(images):
+    _, rows = _top(CLASSIFIER, "--top", len(CLASSES), *images)
     first, second = (CLASSES[number] for number in TWINS)
     for row in rows:
         assert row.index(second) == row.index(first) + 2
         assert row[row.index(first) + 1] == row[row.index(second) + 1]
 
 
-def test_bad_image_has_no_class(classifier, images, tmp_path):
+def test_bad_image_has_no_class(images, tmp_path):
     (tmp_path / "bad.jpg").write_bytes(b"no image")
-    done, rows = _top(classifier, "--top", "2", images[0], tmp_path / "bad.jpg")
+    done, rows = _top(CLASSIFIER, "--top", "2", images[0], tmp_path / "bad.jpg")
     assert done.returncode == 1 and "bad.jpg: NOT_JPEG" in done.stderr
     assert rows[1][1:] == ["", "nan", "", "nan"]
     assert rows[0][1] in CLASSES
 
 
-def test_file_threads_and_batch_change_nothing(classifier, images, tmp_path):
-    done, _ = _top(classifier, "--top", "3", *images)
+def test_file_threads_and_batch_change_nothing(images, tmp_path):
+    done, _ = _top(CLASSIFIER, "--top", "3", *images)
     words = ["--top", "3", "--threads", "2", "--batch", "3", "--pooling", "max", "--out", tmp_path / "top.csv"]
-    assert _top(classifier, *words, *images)[0].returncode == 0
+    assert _top(CLASSIFIER, *words, *images)[0].returncode == 0
     assert (tmp_path / "top.csv").read_text() == done.stdout
 
 
@@ -84,8 +76,8 @@ def test_file_threads_and_batch_change_nothing(classifier, images, tmp_path):
         (["--top", "1", "--out", "x.npy"], 2, "which x.npy cannot hold"),
     ],
 )
-def test_what_cannot_be_is_refused(classifier, images, words, status, message):
-    done, rows = _top(classifier, *words, images[0])
+def test_what_cannot_be_is_refused(images, words, status, message):
+    done, rows = _top(CLASSIFIER, *words, images[0])
     assert (done.returncode, rows) == (status, []) and message in done.stderr
 
 

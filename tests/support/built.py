@@ -12,6 +12,7 @@ import pytest
 
 TOP = Path(__file__).resolve().parents[2]
 TINY = TOP / "models/tiny_test_net.safetensors"
+CLASSIFIER = TOP / "models/tiny_test_classifier.safetensors"  # of support.tiny_net.CLASSES
 
 
 def built(path: str) -> Path:

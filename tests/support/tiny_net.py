@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A network of seven convolutions for tests that need a model in milliseconds: `python tests/support/tiny_net.py`
-writes models/tiny_test_net.safetensors. Its weights mean nothing; its shapes are the awkward ones: 24 and 40 channels
-(no multiple of 16), an explicit and an implicit odd padding, 3x3 and 5x5 windows, a residual, with and without bias.
+writes models/tiny_test_net.safetensors, and the same with a classifier behind it. Its weights mean nothing; its shapes
+are the awkward ones: 24 and 40 channels (no multiple of 16), an explicit and an implicit odd padding, 3x3 and 5x5
+windows, a residual, with and without bias.
 """
 
 import sys
@@ -17,6 +18,7 @@ if __name__ == "__main__":
 from pomona.models.graph import GraphBuilder  # noqa: E402
 
 PATH = TOP / "models/tiny_test_net.safetensors"
+CLASSIFIER_PATH = TOP / "models/tiny_test_classifier.safetensors"
 SIZE = 32
 CLASSES = ("apple", "banana, ripe", 'pear "Conférence"', "cherry", "date palm")  # awkward in CSV and SQL
 TWINS = (1, 3)  # two classes with the same weights, so always equally likely
@@ -93,5 +95,6 @@ def build(classes: Sequence[str] = ()) -> bytes:
 
 
 if __name__ == "__main__":
-    PATH.write_bytes(build())
-    print(f"{PATH.stat().st_size} bytes in {PATH}")
+    for path, data in ((PATH, build()), (CLASSIFIER_PATH, build(CLASSES))):
+        path.write_bytes(data)
+        print(f"{len(data)} bytes in {path}")

@@ -7,6 +7,6 @@ except ImportError as error:
     raise ImportError("pomona.spark needs PySpark: pip install 'pomona[spark]', or run under spark-submit") from error
 
 from pomona.spark.featurizer import ImageFeaturizer
-from pomona.spark.functions import diagnostics, image_features, register
+from pomona.spark.functions import diagnostics, image_features, image_top, register
 
-__all__ = ["ImageFeaturizer", "diagnostics", "image_features", "register"]
+__all__ = ["ImageFeaturizer", "diagnostics", "image_features", "image_top", "register"]

@@ -58,7 +58,10 @@ class ImageFeaturizer(JavaTransformer, JavaMLReadable["ImageFeaturizer"], JavaML
     maxScans : int, optional
         Scans of a progressive image at most; 0: the library's default, -1: no limit.
     outputType : str, optional
-        `array` of float (default) or `vector`.
+        `array` of float (default), `vector`, or `top`: array of struct of class and probability, the likeliest first, for
+        models with a classifier.
+    topK : int, optional
+        Classes that outputType `top` names; default 5.
     dropInput : bool, optional
         Leave the input column out of the output; default False.
 
@@ -122,7 +125,12 @@ class ImageFeaturizer(JavaTransformer, JavaMLReadable["ImageFeaturizer"], JavaML
     maxScans = _param(
         "maxScans", "Scans of a progressive image at most; 0: the library's default, -1: no limit", TypeConverters.toInt
     )
-    outputType = _param("outputType", "array of float (default) or vector", TypeConverters.toString)
+    outputType = _param(
+        "outputType",
+        "array of float (default), vector, or top: the likeliest classes, for models with a classifier",
+        TypeConverters.toString,
+    )
+    topK = _param("topK", "Classes that outputType top names; default 5", TypeConverters.toInt)
     dropInput = _param("dropInput", "Leave the input column out of the output; default False", TypeConverters.toBoolean)
 
     @keyword_only
@@ -145,6 +153,7 @@ class ImageFeaturizer(JavaTransformer, JavaMLReadable["ImageFeaturizer"], JavaML
         maxPixels: Optional[int] = None,
         maxScans: Optional[int] = None,
         outputType: Optional[str] = None,
+        topK: Optional[int] = None,
         dropInput: Optional[bool] = None,
     ):
         super().__init__()
@@ -173,6 +182,7 @@ class ImageFeaturizer(JavaTransformer, JavaMLReadable["ImageFeaturizer"], JavaML
         maxPixels: Optional[int] = None,
         maxScans: Optional[int] = None,
         outputType: Optional[str] = None,
+        topK: Optional[int] = None,
         dropInput: Optional[bool] = None,
     ) -> "ImageFeaturizer":
         """Set the Params that are given; they are those of the constructor."""
@@ -273,6 +283,12 @@ class ImageFeaturizer(JavaTransformer, JavaMLReadable["ImageFeaturizer"], JavaML
 
     def getOutputType(self) -> str:
         return self.getOrDefault(self.outputType)
+
+    def setTopK(self, value: int) -> "ImageFeaturizer":
+        return self._set(topK=value)
+
+    def getTopK(self) -> int:
+        return self.getOrDefault(self.topK)
 
     def setDropInput(self, value: bool) -> "ImageFeaturizer":
         return self._set(dropInput=value)

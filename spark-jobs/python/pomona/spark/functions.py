@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 
 def register(spark: SparkSession) -> None:
-    """Add the SQL functions `image_features` and `pomona_diagnostics` to a session.
+    """Add the SQL functions `image_features`, `image_top` and `pomona_diagnostics` to a session.
 
     For SQL text: the functions of this module register by themselves. Sessions that Scala, Java or spark-sql starts
     with the jar have them; PySpark starts its sessions in another way, and needs this call or the setting
@@ -40,9 +40,38 @@ def image_features(content: Union[str, Column], model: Optional[str] = None) -> 
     --------
     >>> images.select("path", image_features("content", "s3://bucket/model.safetensors"))  # doctest: +SKIP
     """
+    return _call("image_features", content, model)
+
+
+def image_top(content: Union[str, Column], k: int = 5, model: Optional[str] = None) -> Column:
+    """The k likeliest classes of the JPEG in each row: array<struct<class: string, probability: float>>, largest first,
+    null where the image is null or bad.
+
+    Parameters
+    ----------
+    content : str or Column
+        Binary column.
+    k : int
+        How many classes.
+    model : str, optional
+        Path of the model file, a classifier that names its classes; default: the setting `spark.pomona.model`.
+
+    Returns
+    -------
+    Column
+
+    Examples
+    --------
+    >>> images.select("path", image_top("content", 3, "s3://bucket/classifier.safetensors"))  # doctest: +SKIP
+    """
+    return _call("image_top", content, k, model)
+
+
+def _call(function: str, content: Union[str, Column], *arguments: Union[int, str, None]) -> Column:
+    """The SQL function, registered; an argument that is None is left out."""
     register(SparkSession.builder.getOrCreate())
     column = F.col(content) if isinstance(content, str) else content
-    return F.call_udf("image_features", column, *([] if model is None else [F.lit(model)]))
+    return F.call_udf(function, column, *(F.lit(argument) for argument in arguments if argument is not None))
 
 
 def diagnostics(spark: SparkSession, tasks: int = 64) -> List[Dict[str, str]]:

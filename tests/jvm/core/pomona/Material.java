@@ -27,6 +27,11 @@ final class Material {
         return root().resolve("models/tiny_test_net.safetensors").toString();
     }
 
+    /** The same network with a classifier of five classes behind it. */
+    static String tinyClassifier() {
+        return root().resolve("models/tiny_test_classifier.safetensors").toString();
+    }
+
     /** A JPEG that the JDK encodes; another seed, another picture. */
     static byte[] jpeg(int seed) {
         BufferedImage image = new BufferedImage(40 + seed % 7, 30 + seed % 5, BufferedImage.TYPE_INT_RGB);

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Paths;
 import java.util.Arrays;
+import java.util.Collections;
 import org.junit.jupiter.api.Test;
 
 class ModelTest {
@@ -32,6 +33,20 @@ class ModelTest {
             assertTrue(file.provenance().startsWith("{"));
             byte[] image = Material.jpeg(9);
             assertArrayEquals(Material.features(one, image), Material.features(two, image));
+        }
+    }
+
+    @Test
+    void aClassifierNamesItsNumbers() {
+        try (Model features = Model.open(Material.tinyModel(), new ModelOptions());
+                Model classifier = Model.open(Material.tinyClassifier(), new ModelOptions());
+                Session session = Session.open(classifier, new SessionOptions())) {
+            assertEquals(Collections.emptyList(), features.classNames());
+            assertEquals(
+                    Arrays.asList("apple", "banana, ripe", "pear \"Conf\u00e9rence\"", "cherry", "date palm"),
+                    classifier.classNames());
+            assertThrows(UnsupportedOperationException.class, () -> classifier.classNames().set(0, "other"));
+            assertEquals(classifier.classNames().size(), session.outputLength());
         }
     }
 

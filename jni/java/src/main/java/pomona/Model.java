@@ -2,6 +2,9 @@
 package pomona;
 
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
 import java.util.Objects;
 
 /**
@@ -26,12 +29,14 @@ public final class Model extends NativeHandle {
 
     private final String name;
     private final String provenance;
+    private final List<String> classNames;
     private final long[] numbers = new long[NUMBERS];
 
     private Model(long pointer) {
         super(pointer, Model::close);
         name = name(pointer);
         provenance = provenance(pointer);
+        classNames = Collections.unmodifiableList(Arrays.asList(classNames(pointer)));
         numbers(pointer, numbers);
     }
 
@@ -58,6 +63,11 @@ public final class Model extends NativeHandle {
     /** The file's provenance object, as JSON. */
     public String provenance() {
         return provenance;
+    }
+
+    /** What the numbers of the vector stand for, in their order; empty for a model that is no classifier. */
+    public List<String> classNames() {
+        return classNames;
     }
 
     public int inputHeight() {
@@ -115,6 +125,8 @@ public final class Model extends NativeHandle {
     private static native String name(long pointer);
 
     private static native String provenance(long pointer);
+
+    private static native String[] classNames(long pointer);
 
     private static native void numbers(long pointer, long[] numbers);
 }

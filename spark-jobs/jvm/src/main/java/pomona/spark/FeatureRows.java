@@ -106,6 +106,9 @@ final class FeatureRows implements Iterator<Row> {
     private Object value(int image) {
         int length = session.outputLength();
         int start = image * length;
+        if (settings.top != null) {
+            return settings.top.of(features, start);
+        }
         if (settings.vector) {
             double[] values = new double[length];
             for (int i = 0; i < length; i++) {

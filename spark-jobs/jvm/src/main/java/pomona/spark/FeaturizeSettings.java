@@ -12,6 +12,7 @@ final class FeaturizeSettings implements Serializable {
     ErrorMode mode;
     int batchSize;
     boolean vector;
+    TopClasses top; // null: the output is the vector itself
     boolean dropInput;
     int contentColumn;
     int pathColumn; // -1: none

@@ -19,6 +19,7 @@ public final class ImageFeaturesExtension implements SparkSessionExtensionsProvi
     @Override
     public BoxedUnit apply(SparkSessionExtensions extensions) {
         inject(extensions, ImageFeatures.NAME, ImageFeatures.class, new ImageFeatures.Builder());
+        inject(extensions, ImageTop.NAME, ImageTop.class, new ImageTop.Builder());
         inject(extensions, Diagnostics.NAME, Diagnostics.class, new Diagnostics.Builder());
         return BoxedUnit.UNIT;
     }

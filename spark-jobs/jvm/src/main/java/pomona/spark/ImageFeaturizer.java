@@ -73,13 +73,16 @@ public final class ImageFeaturizer extends ImageFeaturizerParams implements MLWr
     @Override
     public StructType transformSchema(StructType schema) {
         checkColumns(schema);
-        return outputSchema(schema, model(SparkSession.active()));
+        ModelReference model = model(SparkSession.active());
+        top(model);
+        return outputSchema(schema, model);
     }
 
     @Override
     public Dataset<Row> transform(Dataset<?> dataset) {
         StructType schema = transformSchema(dataset.schema());
-        FeaturizePartition work = new FeaturizePartition(model(dataset.sparkSession()), settings(dataset.schema()));
+        ModelReference model = model(dataset.sparkSession());
+        FeaturizePartition work = new FeaturizePartition(model, settings(dataset.schema(), model));
         Dataset<Row> rows = dataset.toDF().mapPartitions(work, SparkLines.rowEncoder(schema));
         return rows.select(Arrays.stream(schema.fields()).map(ImageFeaturizer::described).toArray(Column[]::new));
     }
@@ -122,16 +125,28 @@ public final class ImageFeaturizer extends ImageFeaturizerParams implements MLWr
         StructField[] kept = Arrays.stream(schema.fields())
                 .filter(field -> !getDropInput() || !field.name().equals(getInputCol()))
                 .toArray(StructField[]::new);
-        boolean vector = OutputType.of(getOutputType()) == OutputType.VECTOR;
-        DataType type =
-                vector ? SQLDataTypes.VectorType() : DataTypes.createArrayType(DataTypes.FloatType, false);
         return new StructType(kept)
-                .add(new StructField(getOutputCol(), type, true, metadata(model, vector)))
+                .add(new StructField(getOutputCol(), type(), true, metadata(model)))
                 .add(getErrorCol(), DataTypes.StringType, true);
     }
 
+    private OutputType output() {
+        return OutputType.of(getOutputType());
+    }
+
+    private DataType type() {
+        switch (output()) {
+            case VECTOR:
+                return SQLDataTypes.VectorType();
+            case TOP:
+                return TopClasses.TYPE;
+            default:
+                return DataTypes.createArrayType(DataTypes.FloatType, false);
+        }
+    }
+
     /** What made the vectors, so that a later stage can refuse those of another model. */
-    private Metadata metadata(ModelReference model, boolean vector) {
+    private Metadata metadata(ModelReference model) {
         int length = model.outputLength(Pooling.of(getPooling()));
         Metadata about = new MetadataBuilder()
                 .putString("model", model.name())
@@ -145,15 +160,21 @@ public final class ImageFeaturizer extends ImageFeaturizerParams implements MLWr
                 .putLong("length", length)
                 .build();
         Metadata own = new MetadataBuilder().putMetadata("pomona", about).build();
-        return vector ? new AttributeGroup(getOutputCol(), length).toMetadata(own) : own;
+        return output() == OutputType.VECTOR ? new AttributeGroup(getOutputCol(), length).toMetadata(own) : own;
     }
 
-    private FeaturizeSettings settings(StructType schema) {
+    /** Checks, where classes are asked for, that the model names them; null where they are not. */
+    private TopClasses top(ModelReference model) {
+        return output() == OutputType.TOP ? new TopClasses(model, getTopK()) : null;
+    }
+
+    private FeaturizeSettings settings(StructType schema, ModelReference model) {
         FeaturizeSettings settings = new FeaturizeSettings();
         settings.session = sessionOptions();
         settings.mode = ErrorMode.of(getMode());
         settings.batchSize = getBatchSize();
-        settings.vector = OutputType.of(getOutputType()) == OutputType.VECTOR;
+        settings.vector = output() == OutputType.VECTOR;
+        settings.top = top(model);
         settings.dropInput = getDropInput();
         settings.contentColumn = schema.fieldIndex(getInputCol());
         boolean named = contains(schema, "path") && schema.apply("path").dataType().equals(DataTypes.StringType);
@@ -315,6 +336,15 @@ public final class ImageFeaturizer extends ImageFeaturizerParams implements MLWr
 
     public ImageFeaturizer setOutputType(String value) {
         set(outputType(), value);
+        return this;
+    }
+
+    public int getTopK() {
+        return (Integer) getOrDefault(topK());
+    }
+
+    public ImageFeaturizer setTopK(int value) {
+        set(topK(), value);
         return this;
     }
 

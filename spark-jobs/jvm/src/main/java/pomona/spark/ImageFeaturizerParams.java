@@ -24,7 +24,8 @@ public abstract class ImageFeaturizerParams extends Transformer {
     /** Type of the output column. */
     public enum OutputType {
         ARRAY,
-        VECTOR;
+        VECTOR,
+        TOP;
 
         public static OutputType of(String text) {
             return Choice.parse(OutputType.class, "outputType", text);
@@ -48,6 +49,7 @@ public abstract class ImageFeaturizerParams extends Transformer {
     private final LongParam maxPixels;
     private final IntParam maxScans;
     private final Param<String> outputType;
+    private final IntParam topK;
     private final BooleanParam dropInput;
 
     // Params take their parent's uid when they are created: after it is set.
@@ -75,7 +77,9 @@ public abstract class ImageFeaturizerParams extends Transformer {
                 "pixels of an image at most; 0: the library's default, -1: no limit", ParamValidators.gtEq(SessionOptions.UNLIMITED));
         maxScans = new IntParam(this, "maxScans",
                 "scans of a progressive image at most; 0: the library's default, -1: no limit", ParamValidators.gtEq(SessionOptions.UNLIMITED));
-        outputType = choice("outputType", "array (of float) or vector", OutputType::of);
+        outputType = choice("outputType",
+                "array (of float), vector, or top: the likeliest classes, for models with a classifier", OutputType::of);
+        topK = new IntParam(this, "topK", "classes that outputType top names", ParamValidators.gtEq(1));
         dropInput = new BooleanParam(this, "dropInput", "leave the input column out of the output");
         setDefault(inputCol, "content");
         setDefault(outputCol, "features");
@@ -92,6 +96,7 @@ public abstract class ImageFeaturizerParams extends Transformer {
         setDefault(maxPixels, 0L);
         setDefault(maxScans, 0);
         setDefault(outputType, "array");
+        setDefault(topK, 5);
         setDefault(dropInput, false);
     }
 
@@ -190,6 +195,10 @@ public abstract class ImageFeaturizerParams extends Transformer {
 
     public Param<String> outputType() {
         return outputType;
+    }
+
+    public IntParam topK() {
+        return topK;
     }
 
     public BooleanParam dropInput() {

@@ -2,6 +2,8 @@
 package pomona.spark;
 
 import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.List;
 import pomona.Model;
 import pomona.ModelOptions;
 import pomona.ModelOptions.Precision;
@@ -16,6 +18,7 @@ final class ModelReference implements Serializable {
     private final String name;
     private final long mapPositions;
     private final int channels;
+    private final ArrayList<String> classNames;
 
     ModelReference(Weights weights, Precision precision, Model model) {
         this.weights = weights;
@@ -23,6 +26,7 @@ final class ModelReference implements Serializable {
         this.name = model.name();
         this.mapPositions = (long) model.featureHeight() * model.featureWidth();
         this.channels = model.featureChannels();
+        this.classNames = new ArrayList<>(model.classNames());
     }
 
     /** The same weights give the same registry entry, whoever asks. */
@@ -45,6 +49,11 @@ final class ModelReference implements Serializable {
     /** Numbers in the vector of one image. */
     int outputLength(SessionOptions.Pooling pooling) {
         return Math.toIntExact(pooling == SessionOptions.Pooling.NONE ? mapPositions * channels : channels);
+    }
+
+    /** What the numbers of the vector stand for; empty when the model is no classifier. */
+    List<String> classNames() {
+        return classNames;
     }
 
     Model open() {
