@@ -49,6 +49,7 @@ static int read_header(const struct tool_matrix *matrix, char *text, size_t *dat
     if (length > HEADER_MAX || begin + length > matrix->map_bytes) return -1;
     memcpy(text, bytes + begin, length);
     text[length] = 0;
+    text[strcspn(text, "\n")] = 0;
     *data = begin + length;
     return 0;
 }
@@ -60,6 +61,7 @@ static int read_shape(const char *text, struct tool_matrix *matrix) {
     if (strchr(text, '-')) return -1;
     matrix->axes = sscanf(text, "(%llu, %llu%n", &rows, &columns, &end);
     if (matrix->axes == 1) sscanf(text, "(%*u,%n", &end);
+    end += end && text[end] == ',';
     if (!end || text[end] != ')') return -1;
     matrix->rows = rows;
     matrix->columns = columns;

@@ -7,6 +7,7 @@
 
 #include "core/memory.h"
 #include "kernels/kernels.h"
+#include "pca/pca_options.h"
 
 double pm_pca_scale(double deviation) { return deviation >= DBL_MIN ? 1 / deviation : 0; }
 
@@ -56,9 +57,8 @@ void pomona_pca_model_close(pomona_pca_model *model) {
 
 pomona_status pomona_pca_model_get_info(const pomona_pca_model *model, pomona_pca_model_info *info,
                                         pomona_error *error) {
-    POMONA_RETURN_IF(!model || !info, error, POMONA_INVALID_ARGUMENT, "model or info is NULL");
-    pomona_pca_model_info all = {.size = info->size,
-                                 .columns = model->columns,
+    POMONA_RETURN_IF(!model, error, POMONA_INVALID_ARGUMENT, "the model is NULL");
+    pomona_pca_model_info all = {.columns = model->columns,
                                  .k = model->k,
                                  .rows = model->rows,
                                  .standardize = model->standardize,
@@ -67,8 +67,7 @@ pomona_status pomona_pca_model_get_info(const pomona_pca_model *model, pomona_pc
                                  .mean = model->mean,
                                  .deviation = model->deviation,
                                  .variance_count = model->variance_count};
-    memcpy(info, &all, all.size < sizeof all ? all.size : sizeof all);
-    return POMONA_OK;
+    return pm_pca_write_info(info, &all, sizeof all, "pomona_pca_model_info", error);
 }
 
 static int all_finite(const double *values, size_t count) {
@@ -96,9 +95,9 @@ static pomona_status check_arrays(const pomona_pca_model_info *a, pomona_error *
 
 pomona_status pomona_pca_model_open(const pomona_pca_model_info *arrays, pomona_pca_model **model,
                                     pomona_error *error) {
-    pomona_pca_model_info a = {0};
+    pomona_pca_model_info a;
     POMONA_RETURN_IF(!arrays || !model, error, POMONA_INVALID_ARGUMENT, "arrays or `model` are NULL");
-    memcpy(&a, arrays, arrays->size < sizeof a ? arrays->size : sizeof a);
+    POMONA_TRY(pm_pca_read_options(arrays, &a, sizeof a, "pomona_pca_model_info", error));
     POMONA_TRY(check_arrays(&a, error));
     struct pomona_pca_model *made = pm_pca_model_new(a.columns, a.k, a.variance_count);
     POMONA_RETURN_IF(!made, error, POMONA_OUT_OF_MEMORY, "no memory for %u components of %u columns", a.k, a.columns);

@@ -8,13 +8,13 @@
 #include "core/memory.h"
 #include "pca/eigen.h"
 #include "pca/pca_model.h"
+#include "pca/pca_options.h"
 #include "pca/pca_state.h"
 
 static pomona_status read_options(const struct pomona_pca *pca, const pomona_pca_solve_options *options,
                                   pomona_pca_solve_options *all, pomona_error *error) {
-    *all = (pomona_pca_solve_options){0};
     POMONA_RETURN_IF(!pca || !options, error, POMONA_INVALID_ARGUMENT, "state or options are NULL");
-    memcpy(all, options, options->size < sizeof *all ? options->size : sizeof *all);
+    POMONA_TRY(pm_pca_read_options(options, all, sizeof *all, "pomona_pca_solve_options", error));
     if (!all->threads) all->threads = 1;
     POMONA_RETURN_IF((all->k != 0) == (all->variance != 0), error, POMONA_INVALID_ARGUMENT,
                      "give one of k and variance (k %u, variance %g)", all->k, all->variance);

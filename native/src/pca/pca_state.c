@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pca/pca_state.h"
 
-#include <string.h>
-
 #include "core/memory.h"
 #include "kernels/kernels.h"
+#include "pca/pca_options.h"
 
 static pomona_status read_options(const pomona_pca_options *options, pomona_bad_rows *bad_rows, pomona_error *error) {
-    pomona_pca_options all = {0};
-    if (options) memcpy(&all, options, options->size < sizeof all ? options->size : sizeof all);
+    pomona_pca_options all;
+    POMONA_TRY(pm_pca_read_options(options, &all, sizeof all, "pomona_pca_options", error));
     POMONA_RETURN_IF((unsigned)all.bad_rows > POMONA_BAD_ROWS_SKIP, error, POMONA_INVALID_ARGUMENT,
                      "bad_rows %d: must be POMONA_BAD_ROWS_REJECT or POMONA_BAD_ROWS_SKIP", (int)all.bad_rows);
     *bad_rows = all.bad_rows;
@@ -61,12 +60,10 @@ void pomona_pca_close(pomona_pca *pca) {
 }
 
 pomona_status pomona_pca_get_info(const pomona_pca *pca, pomona_pca_info *info, pomona_error *error) {
-    POMONA_RETURN_IF(!pca || !info, error, POMONA_INVALID_ARGUMENT, "state or info is NULL");
-    pomona_pca_info all = {.size = info->size,
-                           .columns = pca->columns,
+    POMONA_RETURN_IF(!pca, error, POMONA_INVALID_ARGUMENT, "the state is NULL");
+    pomona_pca_info all = {.columns = pca->columns,
                            .rows = pca->rows + pca->pending,
                            .skipped = pca->skipped,
                            .state_bytes = pm_pca_state_bytes(pca->columns)};
-    memcpy(info, &all, all.size < sizeof all ? all.size : sizeof all);
-    return POMONA_OK;
+    return pm_pca_write_info(info, &all, sizeof all, "pomona_pca_info", error);
 }

@@ -8,6 +8,7 @@
 
 #include "core/memory.h"
 #include "pca/pca_model.h"
+#include "pca/pca_options.h"
 
 /* Rows of a step, in panels, and columns that are packed at once: what is packed (about 200 KiB) stays in the second
  * cache, while all components pass by it. */
@@ -18,22 +19,23 @@ struct transform {
     const struct pomona_pca_model *model;
     const void *rows;
     size_t stride;
-    int is_double, shift; /* shift: subtract the mean */
-    double *packed;       /* [ROW_PANELS][DEPTH][width] */
-    double *tiles;        /* [ROW_PANELS][component panels][width][width] */
+    int is_double;
+    const double *shift; /* [columns] the mean, or zeros */
+    double *packed;      /* [ROW_PANELS][DEPTH][width] */
+    double *tiles;       /* [ROW_PANELS][component panels][width][width] */
 };
 
-/* Columns first .. first + count of row `row`, shifted and scaled, `width` apart. */
+/* Columns first .. first + count of up to `width` rows, shifted and scaled; rows that are not there stay 0. */
 #define PACK(type)                                                                                                     \
     do {                                                                                                               \
         const type *from = (const type *)t->rows + row * t->stride + first;                                            \
-        for (size_t j = 0; j < count; j++) to[j * width] = ((double)from[j] - (t->shift ? mean[j] : 0)) * scale[j];    \
+        for (size_t j = 0; j < count; j++, to += width)                                                                \
+            for (size_t i = 0; i < rows; i++) to[i] = ((double)from[i * t->stride + j] - mean[j]) * scale[j];          \
     } while (0)
 
-static void pack_row(const struct transform *t, size_t row, size_t first, size_t count, double *to) {
-    const struct pomona_pca_model *model = t->model;
-    const size_t width = (size_t)model->kernels->width;
-    const double *mean = model->mean + first, *scale = model->scale + first;
+static void pack_rows(const struct transform *t, size_t row, size_t rows, size_t first, size_t count, double *to) {
+    const size_t width = (size_t)t->model->kernels->width;
+    const double *mean = t->shift + first, *scale = t->model->scale + first;
     if (t->is_double) PACK(double);
     else PACK(float);
 }
@@ -42,8 +44,9 @@ static void pack_row(const struct transform *t, size_t row, size_t first, size_t
 static void project_columns(const struct transform *t, size_t row, size_t rows, size_t first, size_t count) {
     const size_t width = (size_t)t->model->kernels->width, panels = (t->model->k + width - 1) / width;
     const size_t row_panels = (rows + width - 1) / width;
-    for (size_t i = 0; i < rows; i++)
-        pack_row(t, row + i, first, count, t->packed + i / width * DEPTH * width + i % width);
+    for (size_t p = 0; p < row_panels; p++)
+        pack_rows(t, row + p * width, rows - p * width < width ? rows - p * width : width, first, count,
+                  t->packed + p * DEPTH * width);
     for (size_t q = 0; q < panels; q++)
         for (size_t p = 0; p < row_panels; p++)
             t->model->kernels->multiply(t->packed + p * DEPTH * width,
@@ -51,23 +54,16 @@ static void project_columns(const struct transform *t, size_t row, size_t rows, 
                                         t->tiles + (p * panels + q) * width * width);
 }
 
-/* NaN and infinity may meet zeros only, or cancel: the whole row becomes NaN. */
-static int is_finite(const struct transform *t, size_t row) {
-    double sum = 0;
-    for (size_t j = 0; j < t->model->columns; j++) {
-        const size_t place = row * t->stride + j;
-        sum += (t->is_double ? ((const double *)t->rows)[place] : (double)((const float *)t->rows)[place]) * 0;
-    }
-    return sum == 0;
-}
-
+/* NaN and infinity reach every sum of their row, since even times 0 they are NaN; the whole row becomes NaN. */
 static void store(const struct transform *t, size_t row, size_t rows, double *output) {
     const size_t width = (size_t)t->model->kernels->width, k = t->model->k, panels = (k + width - 1) / width;
     for (size_t i = 0; i < rows; i++) {
-        double *to = output + (row + i) * k;
-        const int whole = is_finite(t, row + i);
-        for (size_t c = 0; c < k; c++)
-            to[c] = whole ? t->tiles[((i / width * panels + c / width) * width + i % width) * width + c % width] : NAN;
+        double *to = output + (row + i) * k, spoilt = 0;
+        for (size_t c = 0; c < k; c++) {
+            to[c] = t->tiles[((i / width * panels + c / width) * width + i % width) * width + c % width];
+            spoilt += to[c] * 0;
+        }
+        for (size_t c = 0; c < k && spoilt != 0; c++) to[c] = NAN;
     }
 }
 
@@ -85,20 +81,20 @@ static void project(const struct transform *t, size_t count, double *output) {
 
 static pomona_status transform(const struct pomona_pca_model *model, const pomona_pca_transform_options *options,
                                struct transform t, size_t count, double *output, pomona_error *error) {
-    pomona_pca_transform_options all = {0};
+    pomona_pca_transform_options all;
     POMONA_RETURN_IF(!model || (count && (!t.rows || !output)), error, POMONA_INVALID_ARGUMENT,
                      "model, rows or output are NULL");
     POMONA_RETURN_IF(t.stride < model->columns, error, POMONA_INVALID_ARGUMENT,
                      "rows %zu numbers apart: must be at least the %u columns", t.stride, model->columns);
-    if (options) memcpy(&all, options, options->size < sizeof all ? options->size : sizeof all);
+    POMONA_TRY(pm_pca_read_options(options, &all, sizeof all, "pomona_pca_transform_options", error));
     const size_t width = (size_t)model->kernels->width, panels = (model->k + width - 1) / width;
     const size_t packed = ROW_PANELS * DEPTH * width, tiles = ROW_PANELS * panels * width * width;
-    double *scratch = pm_allocate_zeroed(packed + tiles, sizeof *scratch);
+    double *scratch = pm_allocate_zeroed(packed + tiles + model->columns, sizeof *scratch);
     POMONA_RETURN_IF(!scratch, error, POMONA_OUT_OF_MEMORY, "no memory to project onto %u components", model->k);
     t.model = model;
-    t.shift = all.center || model->standardize;
     t.packed = scratch;
     t.tiles = scratch + packed;
+    t.shift = all.center || model->standardize ? model->mean : scratch + packed + tiles;
     project(&t, count, output);
     pm_free(scratch);
     return POMONA_OK;
