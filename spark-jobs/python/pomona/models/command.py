@@ -67,7 +67,13 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="take weights from a .h5, .weights.h5 or .keras file; `random` draws some, to try a network without them",
     )
-    parser.add_argument("--preprocess", choices=_PREPROCESS, help="bytes to floats (a known NAME brings its own)")
+    parser.add_argument(
+        "--preprocess",
+        metavar="MODE",
+        type=_preprocess,
+        help="bytes to floats (a known NAME brings its own): tf, caffe, torch, lite, none, or rules in JSON, as in "
+        "'{\"divide\": 255}'",
+    )
     parser.add_argument("--input-size", metavar="N", type=_side, help="side of the image (a known NAME brings its own)")
     parser.add_argument("--include-top", action="store_true", help="of a NAME or an ONNX file: the whole classifier")
     parser.add_argument("--pooling", choices=("avg", "max"), help="of a NAME: end as Keras does with this pooling")
@@ -75,6 +81,12 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", metavar="LAYER", help="cut behind this layer (ONNX: node or tensor)")
     parser.add_argument("out", metavar="OUT.safetensors", type=Path)
     parser.set_defaults(action=_convert)
+
+
+def _preprocess(text: str) -> str:
+    if text not in _PREPROCESS and not text.startswith("{"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(_PREPROCESS)}, nor rules in JSON")
+    return text
 
 
 def _side(text: str) -> int:

@@ -7,7 +7,7 @@ from typing import Any, Dict, FrozenSet, Optional, Sequence, Tuple, Union
 import numpy as np
 
 from pomona.models import ModelError, container
-from pomona.models.preprocess import PREPROCESS, Rules, followed_by
+from pomona.models.preprocess import Rules, followed_by, rules_of
 
 VERSION = 1
 MAX_NODES = 4_096
@@ -93,12 +93,10 @@ class GraphBuilder:
     """Collects nodes and tensors in order, then gives the bytes of a model file."""
 
     def __init__(self, name: str, input_size: Union[int, Tuple[int, int]], preprocess: str):
-        if preprocess not in PREPROCESS:
-            raise ModelError(f"unknown preprocessing {preprocess!r}; known: {', '.join(PREPROCESS)}")
         height, width = (input_size, input_size) if isinstance(input_size, int) else input_size
         self.name = name
         self._input = {"name": INPUT, "height": height, "width": width, "channels": 3}
-        self._preprocess = PREPROCESS[preprocess]
+        self._preprocess = rules_of(preprocess)
         self._nodes: Dict[str, Dict[str, Any]] = {}
         self._tensors: Dict[str, np.ndarray] = {}
 

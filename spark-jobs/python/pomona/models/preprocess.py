@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a byte becomes the network's number: float = (byte / divide - subtract) / std, in fp32 and in this order."""
 
+import json
+import math
 from typing import Any, Dict, List, Optional
 
 import numpy as np
+
+from pomona.models import ModelError
 
 Rules = Dict[str, Any]
 
@@ -33,8 +37,32 @@ PREPROCESS: Dict[str, Rules] = {
     )
 }
 
-# The mode of rules that hold what the network's own first layers did.
+# The mode of rules that hold what the network's own first layers did, or that the user wrote.
 OWN = "own"
+
+
+def rules_of(text: str) -> Rules:
+    """The rules of a mode's name, or written as JSON: {"divide": 255, "std": [0.2, 0.2, 0.3]} leaves the rest as in
+    `none`; a number stands for all three channels."""
+    if text in PREPROCESS:
+        return PREPROCESS[text]
+    try:
+        own = {"channels": "rgb", "divide": 1, "subtract": 0, "std": 1, **json.loads(text)}
+        rules = _rules(OWN, own.pop("channels"), *(_numbers(own.pop(key)) for key in ("divide", "subtract", "std")))
+    except (ValueError, TypeError, RecursionError) as error:
+        known = ", ".join(PREPROCESS)
+        raise ModelError(f"preprocessing {text!r} is neither one of {known} nor rules in JSON: {error}") from error
+    if own or rules["channels"] not in ("rgb", "bgr") or 0 in rules["divide"] or 0 in rules["std"]:
+        keys = "channels (rgb or bgr), divide and std (not 0), subtract"
+        raise ModelError(f"preprocessing {text}: must hold {keys}, and nothing else")
+    return rules
+
+
+def _numbers(value: Any) -> Any:
+    values = tuple(value) if isinstance(value, list) else (value,) * 3
+    if len(values) != 3 or not all(type(x) in (int, float) and math.isfinite(x) for x in values):
+        raise ValueError(f"{value} is neither a number nor three")
+    return values
 
 
 def followed_by(rules: Rules, scale: np.ndarray, shift: np.ndarray) -> Optional[Rules]:
