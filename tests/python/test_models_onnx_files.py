@@ -147,12 +147,23 @@ def test_channels_that_grow_without_end_are_refused(tmp_path):
     refused(net.save(tmp_path / "net.onnx", net.node("Mul", x, np.float32(2))), "a map of 8 x 8 x .* too large")
 
 
+def second_input(model, used):
+    model.graph.input.append(helper.make_tensor_value_info("b", TensorProto.FLOAT, [1]))
+    if used:
+        model.graph.node.append(helper.make_node("Neg", ["b"], ["c"]))
+
+
+def test_an_input_that_nothing_reads_is_no_matter(net, tmp_path):
+    path = damaged(net, tmp_path / "net.onnx", lambda model: second_input(model, used=False))
+    assert len(tensors(path)) == 2
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         (
-            lambda model: model.graph.node[0].input.__setitem__(0, "nothing"),
-            r"node Conv_0 \(Conv\): its input 'nothing'",
+            lambda model: model.graph.node.append(helper.make_node("Relu", ["nothing"], ["c"], name="act")),
+            r"node act \(Relu\): its input 'nothing' is no earlier output",
         ),
         (lambda model: model.graph.node.append(model.graph.node[0]), "exists already|taken"),
         (lambda model: model.graph.initializer[0].dims.__setitem__(0, -4), "tensor w0: the shape"),
@@ -164,7 +175,7 @@ def test_channels_that_grow_without_end_are_refused(tmp_path):
         (lambda model: model.graph.initializer[0].ClearField("raw_data"), "tensor w0: its numbers do not fill"),
         (lambda model: model.graph.initializer[0].__setattr__("data_type", TensorProto.INT8), "w0: the type INT8"),
         (lambda model: model.graph.initializer[0].__setattr__("data_type", 99), "w0: the type unknown"),
-        (lambda model: model.graph.input.append(helper.make_tensor_value_info("b", 1, [1])), "2 inputs \\(image, b\\)"),
+        (lambda model: second_input(model, used=True), "2 inputs \\(image, b\\)"),
         (lambda model: model.graph.input[0].type.tensor_type.shape.dim[1].__setattr__("dim_value", 4), "RGB images"),
         (lambda model: model.graph.input[0].type.tensor_type.shape.dim[2].__setattr__("dim_value", -8), "negative"),
         (lambda model: model.graph.input[0].type.tensor_type.shape.dim.pop(), "n?. x 3 x 8 is no batch|no batch"),

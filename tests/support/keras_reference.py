@@ -31,7 +31,7 @@ def make(case: Any, pixels: np.ndarray, references: int, model: Path, vectors: P
         weights = Path(folder) / "net.weights.h5"
         found = {"float32": _in_fp32(case, pixels, references, weights)}
         model.write_bytes(keras_convert.from_keras(case.name, weights, input_size=case.size))
-        found["float64"] = _vectors(case, _loaded(case, weights), pixels[:references])
+        found["float64"] = in_float64(case, weights, pixels[:references])
     _forget()
     partial = vectors.with_suffix(".part.npz")
     np.savez(partial, **found)
@@ -39,14 +39,25 @@ def make(case: Any, pixels: np.ndarray, references: int, model: Path, vectors: P
 
 
 def _in_fp32(case: Any, pixels: np.ndarray, references: int, weights: Path) -> np.ndarray:
+    net = drawn(case, pixels)
+    net.save_weights(weights)
+    return _vectors(case, net, pixels[:references])
+
+
+def drawn(case: Any, pixels: np.ndarray) -> Any:
+    """The network in fp32, with random weights and the statistics of these images."""
     net = _build(case)
     keras_random.draw(net)
     for layer in net._flatten_layers():
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()  # Keras computes with what it derived from the weights
     _take_statistics(net, _inputs(case, pixels, "float32"))
-    net.save_weights(weights)
-    return _vectors(case, net, pixels[:references])
+    return net
+
+
+def in_float64(case: Any, weights: Path, pixels: np.ndarray) -> np.ndarray:
+    """The vectors of these images by the weights of a file."""
+    return _vectors(case, _loaded(case, weights), pixels)
 
 
 def _build(case: Any) -> Any:

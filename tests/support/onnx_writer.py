@@ -83,6 +83,9 @@ def pixels(height: int, width: int, count: int = 1) -> np.ndarray:
 def onnx_runtime(path: Path, rgb: np.ndarray, mode: str = "tf", tensor: Optional[str] = None) -> np.ndarray:
     """What ONNX Runtime makes of the pixels; of an inner tensor if one is named."""
     model = onnx.load(str(path))
+    read = {name for node in model.graph.node for name in node.input}
+    for value in [value for value in model.graph.input if value.name not in read]:
+        model.graph.input.remove(value)  # tf2onnx leaves some that nothing reads
     if tensor:
         del model.graph.output[:]
         model.graph.output.append(helper.make_tensor_value_info(tensor, TensorProto.FLOAT, None))

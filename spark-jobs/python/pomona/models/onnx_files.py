@@ -81,12 +81,13 @@ def _network(model: Any, path: Path) -> Network:
         raise ModelError(f"{len(graph.node)} nodes; at most {_MAX_NODES} are read")
     _refuse_quantized(graph)
     tensors = {tensor.name: tensor for tensor in graph.initializer}
-    inputs = [value for value in graph.input if value.name not in tensors]  # old files list weights as inputs too
+    nodes = _nodes(graph, path.parent)
+    used = {name for node in nodes for name in node.inputs}
+    # Old files list weights as inputs too, and tf2onnx some that nothing reads any more.
+    inputs = [value for value in graph.input if value.name in used and value.name not in tensors]
     if len(inputs) != 1:
         raise ModelError(f"{len(inputs)} inputs ({_listed(value.name for value in inputs)}); one image is supported")
-    nodes = _nodes(graph, path.parent)
-    _check_order(nodes, {inputs[0].name, *tensors, *(tensor.values.name for tensor in graph.sparse_initializer)})
-    used = {name for node in nodes for name in node.inputs}
+    _check_order(nodes, {inputs[0].name, *tensors})
     constants = {name: array(tensor, path.parent) for name, tensor in tensors.items() if name in used}
     outputs = [value.name for value in graph.output]
     return Network(path.stem, opset, inputs[0].name, _shape(inputs[0]), nodes, constants, outputs)
