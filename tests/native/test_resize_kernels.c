@@ -81,7 +81,7 @@ static void test_levels_equal_scalar(void **state) {
         side.count = draw(&seed, (uint32_t)(scaled - side.offset));
         struct list_pool pool = make_list_pool();
         struct pm_windows windows;
-        pm_windows_compute(&windows, &pool.pool, &side, POMONA_RESAMPLE_BOX + (pomona_resample)(i % 5));
+        pm_windows_compute(&windows, &pool.pool, &side, POMONA_RESAMPLE_BOX + (pomona_resample)(draw(&seed, 5) - 1));
         for (int level = 0; level < count; level++) {
             across_like_scalar(levels[level], &windows, &seed, source);
             if (source < 100) down_like_scalar(levels[level], &windows, &seed, source);
