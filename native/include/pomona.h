@@ -232,6 +232,10 @@ POMONA_API pomona_status pomona_session_run(pomona_session *session, const pomon
 POMONA_API pomona_status pomona_session_run_pixels(pomona_session *session, const uint8_t *rgb, size_t count,
                                                    float *output, pomona_error *error);
 
+/* The same, and adds the seconds that layer i (pomona_model_get_layer) took to seconds[i]. */
+POMONA_API pomona_status pomona_session_profile_pixels(pomona_session *session, const uint8_t *rgb, size_t count,
+                                                       float *output, double *seconds, pomona_error *error);
+
 /* ---- principal components -------------------------------------------------------------------------------------- */
 
 /* What one pass over rows leaves: their number, mean and centred co-moment in fp64. States of parts of the rows merge

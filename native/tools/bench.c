@@ -7,12 +7,12 @@
 #include "tool.h"
 
 static const char help[] =
-    "usage: pomona bench --model FILE [--batch N] [--threads N] [--precision P] [--seconds S] [--json]\n\n"
+    "usage: pomona bench --model FILE [--batch N] [--threads N] [--precision P] [--seconds S] [--json] [--layers]\n\n"
     "Images a second of the network alone (no decoding): median and best call, the CPU level, and the share of the\n"
     "multiply-add peak that the same thread measured just before. Pin it for comparisons: taskset -c 0 pomona bench "
-    "...\n";
+    "...\n--layers: the time of each layer instead, with its kernel and share of the peak, one thread.\n";
 
-static const char *const accepted[] = {"model", "batch", "threads", "precision", "seconds", "json", NULL};
+static const char *const accepted[] = {"model", "batch", "threads", "precision", "seconds", "json", "layers", NULL};
 
 #define MAX_CALLS 100000
 #define MIN_CALLS 5
@@ -45,15 +45,20 @@ static size_t time_calls(pomona_session *session, const uint8_t *pixels, float *
     return count;
 }
 
+uint8_t *tool_noise(size_t size) {
+    uint8_t *bytes = malloc(size);
+    uint32_t state = 1; /* Numerical Recipes' linear congruential generator */
+    for (size_t i = 0; bytes && i < size; i++) bytes[i] = (uint8_t)((state = state * 1664525u + 1013904223u) >> 24);
+    return bytes;
+}
+
 static int measure_session(struct measurement *m, const pomona_model_info *info, pomona_session *session) {
     uint32_t batch = m->options->session.batch;
     size_t size = (size_t)info->input_height * info->input_width * 3 * batch;
-    uint8_t *pixels = malloc(size);
+    uint8_t *pixels = tool_noise(size);
     float *vectors = malloc(pomona_session_output_length(session) * batch * sizeof *vectors);
     double *times = malloc(MAX_CALLS * sizeof *times);
     int ok = pixels && vectors && times;
-    uint32_t state = 1; /* Numerical Recipes' linear congruential generator */
-    for (size_t i = 0; ok && i < size; i++) pixels[i] = (uint8_t)((state = state * 1664525u + 1013904223u) >> 24);
     if (ok) {
         m->peak = pomona_cpu_peak();
         pomona_session_run_pixels(session, pixels, batch, vectors, NULL); /* first touch */
@@ -122,7 +127,7 @@ int tool_bench(int argc, char **argv) {
     if (!options.session.batch) options.session.batch = 1;
     if (pomona_model_open(options.model, &options.model_options, &model, &error))
         return tool_fail(EXIT_FAILED, "%s", error.message);
-    status = run(&options, model);
+    status = options.layers ? tool_bench_layers(&options, model) : run(&options, model);
     pomona_model_close(model);
     return status;
 }

@@ -106,4 +106,12 @@ int tool_npy_start(FILE *file, const char *type, const size_t *shape, int rank);
 /* Seconds of a monotonic clock. */
 double tool_seconds(void);
 
+/* ---- bench.c ---- */
+
+/* Bytes that look like nothing; the same ones each time. NULL when out of memory, else for free(). */
+uint8_t *tool_noise(size_t size);
+
+/* The table of `bench --layers`; returns an exit status. */
+int tool_bench_layers(const struct tool_options *options, pomona_model *model);
+
 #endif

@@ -2,8 +2,10 @@
 
 /* One thread's way from bytes to vectors: decode into a pixel buffer, look up into the input map, run the nodes over a
  * few images at a time, pool. */
+#define _POSIX_C_SOURCE 200809L
 #include <math.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/memory.h"
 #include "graph/model.h"
@@ -124,8 +126,15 @@ static void enter(const pomona_session *session, const uint8_t *rgb, uint32_t sl
         pm_preprocess_row(&graph->preprocess, rgb, graph->input.width, to, map->block);
 }
 
-/* Runs the network over the first `count` slots and writes their vectors to session->rows. */
-static void run_batch(pomona_session *session, uint32_t count) {
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
+/* Runs the network over the first `count` slots and writes their vectors to session->rows; `seconds` by layer, or NULL.
+ */
+static void run_batch(pomona_session *session, uint32_t count, double *seconds) {
     const pomona_model *model = session->model;
     float *scratch = session->arena + model->plan.slice * session->batch;
     struct pm_run run = {&model->plan, session->arena, scratch, count};
@@ -133,8 +142,10 @@ static void run_batch(pomona_session *session, uint32_t count) {
     for (uint32_t i = 0; i < model->graph.node_count; i++) {
         const struct pm_node *node = &model->graph.nodes[i];
         if (node->folded) continue;
+        double begin = seconds ? now() : 0;
         clear_halos(&run, node->value);
         node->layer->run(node, &run);
+        if (seconds) *seconds++ += now() - begin;
     }
     for (uint32_t i = 0; i < count; i++) pm_pool(&run, model->graph.features, i, session->pooling, session->rows[i]);
 }
@@ -158,23 +169,35 @@ pomona_status pomona_session_run(pomona_session *session, const pomona_bytes *im
         }
         enter(session, session->pixels, waiting);
         session->rows[waiting++] = row;
-        if (waiting == session->batch) run_batch(session, waiting), waiting = 0;
+        if (waiting == session->batch) run_batch(session, waiting, NULL), waiting = 0;
     }
-    if (waiting) run_batch(session, waiting);
+    if (waiting) run_batch(session, waiting, NULL);
     return POMONA_OK;
+}
+
+static void run_all_pixels(pomona_session *session, const uint8_t *rgb, size_t count, float *output, double *seconds) {
+    for (size_t i = 0; i < count;) {
+        uint32_t together = count - i < session->batch ? (uint32_t)(count - i) : session->batch;
+        for (uint32_t slot = 0; slot < together; slot++, i++) {
+            enter(session, rgb + i * pixel_bytes(session->model), slot);
+            session->rows[slot] = output + i * session->output_length;
+        }
+        run_batch(session, together, seconds);
+    }
 }
 
 pomona_status pomona_session_run_pixels(pomona_session *session, const uint8_t *rgb, size_t count, float *output,
                                         pomona_error *error) {
     POMONA_RETURN_IF(!session || (count && (!rgb || !output)), error, POMONA_INVALID_ARGUMENT,
                      "session, rgb and output must not be NULL");
-    for (size_t i = 0; i < count;) {
-        uint32_t now = count - i < session->batch ? (uint32_t)(count - i) : session->batch;
-        for (uint32_t slot = 0; slot < now; slot++, i++) {
-            enter(session, rgb + i * pixel_bytes(session->model), slot);
-            session->rows[slot] = output + i * session->output_length;
-        }
-        run_batch(session, now);
-    }
+    run_all_pixels(session, rgb, count, output, NULL);
+    return POMONA_OK;
+}
+
+pomona_status pomona_session_profile_pixels(pomona_session *session, const uint8_t *rgb, size_t count, float *output,
+                                            double *seconds, pomona_error *error) {
+    POMONA_RETURN_IF(!session || !seconds || (count && (!rgb || !output)), error, POMONA_INVALID_ARGUMENT,
+                     "session, rgb, output and seconds must not be NULL");
+    run_all_pixels(session, rgb, count, output, seconds);
     return POMONA_OK;
 }
