@@ -151,11 +151,11 @@ def _convert(arguments: argparse.Namespace) -> int:
 
 
 def _convert_onnx(arguments: argparse.Namespace) -> int:
-    from pomona.models import labels, onnx_convert
+    from pomona.models import convert, labels
 
     if arguments.weights or arguments.pooling:
         raise ModelError("--weights and --pooling go with --keras: an ONNX file holds its weights, and its own pooling")
-    converted = onnx_convert.from_onnx(
+    converted = convert.from_onnx(
         arguments.onnx,
         arguments.preprocess,
         arguments.input_size,

@@ -6,9 +6,10 @@ from typing import Optional, Sequence
 
 from pomona.models import efficientnet_lite, keras_files, manifest, torch_files, torchvision
 from pomona.models.keras_convert import RANDOM, from_keras
+from pomona.models.onnx_convert import from_onnx
 from pomona.models.provenance import provenance
 
-__all__ = ["RANDOM", "check_ready", "from_entry", "from_keras"]
+__all__ = ["RANDOM", "check_ready", "from_entry", "from_keras", "from_onnx"]
 
 
 def check_ready(entry: manifest.Entry) -> None:

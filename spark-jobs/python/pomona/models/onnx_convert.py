@@ -31,7 +31,7 @@ def from_onnx(
     if not preprocess:
         raise ModelError(
             f"{path}: an ONNX file does not say how its input is scaled: give --preprocess tf|caffe|torch|lite|none "
-            "(torch for networks of torchvision and most of timm)"
+            "or rules in JSON (torch for networks of torchvision and most of timm)"
         )
     if classes and not include_top:
         raise ModelError("class names belong to a classifier: add --include-top")
