@@ -67,7 +67,7 @@ struct model_file maker_write_raw(const struct model_maker *model, uint64_t anno
                                   size_t length);
 void free_model(struct model_file *file);
 
-/* A small network with every layer kind: a strided stem, a residual block, depthwise 3x3 and 5x5; 24 and `width`
+/* A small network of MobileNet's layers: a strided stem, a residual block, depthwise 3x3 and 5x5; 24 and `width`
  * channels. Finished but for maker_write. */
 void maker_small_net(struct model_maker *model, uint32_t side, uint32_t width, uint32_t seed);
 

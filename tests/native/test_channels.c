@@ -87,6 +87,9 @@ static void test_concat_is_not_copied(void **state) {
     pomona_model *model = open_model(&file);
     assert_int_equal(pomona_model_get_info(model, &info, NULL), POMONA_OK);
     assert_in_range(info.arena_bytes, 2 * map, 3 * map);
+    pomona_layer_info layer = {.size = sizeof layer};
+    assert_int_equal(pomona_model_get_layer(model, 2, &layer, NULL), POMONA_OK);
+    assert_string_equal(layer.kernel, "in place");
     pomona_model_close(model);
     free_model(&file);
     maker_end(&maker);

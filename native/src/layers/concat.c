@@ -22,8 +22,13 @@ static pomona_status infer(struct pm_node *node, const struct pm_shape *inputs, 
 }
 
 static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
-    (void)plan, (void)error;
-    node->kernel = "copy";
+    const struct pm_map *map = &plan->maps[node->value];
+    (void)error;
+    node->kernel = "in place";
+    for (uint32_t j = 0, first = 0; j < node->input_count; first += plan->maps[node->inputs[j++]].shape.channels)
+        if (plan->maps[node->inputs[j]].offset != map->offset + first / PM_BLOCK * (uint64_t)map->block_stride ||
+            first % PM_BLOCK)
+            node->kernel = "copy";
     return POMONA_OK;
 }
 
