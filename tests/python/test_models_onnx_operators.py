@@ -4,7 +4,9 @@
 import math
 
 import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
 from pomona.models import ModelError, container, onnx_step
 from pomona.models.onnx_convert import from_onnx
@@ -170,6 +172,16 @@ def erf(net, x):
 def test_gelu_spelled_out(tmp_path, spelling):
     net, x = start()
     assert check(tmp_path, net, ERF[spelling](net, x)) == ["conv2d", "activation"]
+    assert last(tmp_path) == {"kind": "gelu"}
+
+
+def test_gelu_with_constants_of_half_precision(tmp_path):
+    net, x = start()
+    path = net.save(tmp_path / "net.onnx", ERF["torch"](net, x))
+    model = onnx.load(str(path))
+    for tensor in model.graph.initializer:
+        tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), tensor.name))
+    onnx.save(model, str(path))
     assert last(tmp_path) == {"kind": "gelu"}
 
 

@@ -73,6 +73,8 @@ def read(path: Path) -> Network:
         return _network(model, path)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
+    except Exception as error:  # whatever a damaged message provokes
+        raise ModelError(f"{path}: damaged: {type(error).__name__}: {error}") from error
 
 
 def _network(model: Any, path: Path) -> Network:
@@ -116,6 +118,10 @@ def _nodes(graph: Any, folder: Path) -> List[Node]:
 
 
 def _node(proto: Any, folder: Path, taken: Set[str]) -> Node:
+    if not all(
+        isinstance(text, str) for text in (proto.name, proto.op_type, proto.domain, *proto.input, *proto.output)
+    ):
+        raise ModelError(f"node {proto.name!r} ({proto.op_type!r}): holds a name that is not UTF-8")
     name = _free_name([proto.name, *proto.output, proto.op_type], taken)
     op = proto.op_type if proto.domain in ("", "ai.onnx") else f"{proto.domain}.{proto.op_type}"
     attributes = {attribute.name: _attribute(attribute, folder) for attribute in proto.attribute}

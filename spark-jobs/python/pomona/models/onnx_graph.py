@@ -96,6 +96,8 @@ def _convert(nodes: List[Node], state: State) -> Optional[ModelError]:
             _step(node, state)
         except ModelError as error:
             return error
+        except Exception as error:  # whatever a missing input or an attribute of another type provokes
+            return ModelError(f"{node}: is damaged: {type(error).__name__}: {error}")
     return None
 
 

@@ -103,6 +103,8 @@ class Step:
         """Adds a node under the name of the ONNX node, and the further ones of the same ONNX node under a number."""
         name = f"{self.node.name}/{self._emitted + 1}" if self._emitted else self.node.name
         self._emitted += 1
+        if weights:  # kernels as they will be written, not twice as large
+            weights = {role: x if np.ndim(x) < 2 else x.astype(np.float32) for role, x in weights.items()}
         return self.state.graph.node(op, name, inputs, weights, **attributes)
 
     def then(self, source: Map, op: str, weights: Optional[Dict[str, np.ndarray]] = None, **attributes: Any) -> Map:
