@@ -78,7 +78,7 @@ void *pj_allocate(JNIEnv *env, uint64_t size) {
     void *block = size <= SIZE_MAX ? malloc(size ? (size_t)size : 1) : NULL;
     if (!block)
         pj_throw(env, POMONA_OUT_OF_MEMORY,
-                 "no native memory for the call's copy of the images: raise spark.executor.memoryOverhead");
+                 "no native memory for a call's copy of its data: raise spark.executor.memoryOverhead");
     return block;
 }
 
@@ -127,6 +127,59 @@ int pj_copy_bytes(JNIEnv *env, jbyteArray bytes, uint64_t length, uint8_t *targe
     }
     (*env)->GetByteArrayRegion(env, bytes, 0, (jsize)length, (jbyte *)target);
     return !(*env)->ExceptionCheck(env);
+}
+
+/* Whether a copy of `count` numbers can be made of the array; false: pending. */
+static int holds(JNIEnv *env, jarray array, uint64_t count) {
+    if (array && count <= (uint64_t)(*env)->GetArrayLength(env, array)) return 1;
+    pj_throw(env, POMONA_INVALID_ARGUMENT, "an array of the call is null or shorter than the count asks for");
+    return 0;
+}
+
+/* `block`, or NULL after an exception. */
+static void *unless_pending(JNIEnv *env, void *block) {
+    if (!(*env)->ExceptionCheck(env)) return block;
+    free(block);
+    return NULL;
+}
+
+uint8_t *pj_bytes(JNIEnv *env, jbyteArray array, uint64_t *length) {
+    if (!holds(env, array, 0)) return NULL;
+    *length = (uint64_t)(*env)->GetArrayLength(env, array);
+    uint8_t *copy = pj_allocate(env, *length);
+    if (copy) pj_copy_bytes(env, array, *length, copy);
+    return unless_pending(env, copy);
+}
+
+float *pj_floats(JNIEnv *env, jfloatArray array, uint64_t count) {
+    if (!holds(env, array, count)) return NULL;
+    float *copy = pj_allocate(env, count * sizeof *copy);
+    if (copy) (*env)->GetFloatArrayRegion(env, array, 0, (jsize)count, copy);
+    return unless_pending(env, copy);
+}
+
+double *pj_doubles(JNIEnv *env, jdoubleArray array, uint64_t count) {
+    if (!holds(env, array, count)) return NULL;
+    double *copy = pj_allocate(env, count * sizeof *copy);
+    if (copy) (*env)->GetDoubleArrayRegion(env, array, 0, (jsize)count, copy);
+    return unless_pending(env, copy);
+}
+
+/* Whether a Java array can be so long; false: pending. */
+static int fits(JNIEnv *env, uint64_t length) {
+    if (length <= INT32_MAX - 8) return 1; /* the longest array that JVMs give */
+    pj_throw(env, POMONA_LIMIT, "the result is longer than a Java array can be: take fewer columns or components");
+    return 0;
+}
+
+jbyteArray pj_new_bytes(JNIEnv *env, uint64_t length) {
+    return fits(env, length) ? (*env)->NewByteArray(env, (jsize)length) : NULL;
+}
+
+jdoubleArray pj_new_doubles(JNIEnv *env, const double *numbers, uint64_t count) {
+    jdoubleArray array = fits(env, count) ? (*env)->NewDoubleArray(env, (jsize)count) : NULL;
+    if (array) (*env)->SetDoubleArrayRegion(env, array, 0, (jsize)count, numbers);
+    return array;
 }
 
 int pj_read_longs(JNIEnv *env, jlongArray array, jlong *target, jsize count) {

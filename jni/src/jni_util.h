@@ -36,6 +36,15 @@ jbyteArray pj_element(JNIEnv *env, jobjectArray arrays, jsize index, uint64_t *l
 /* Copies the first `length` bytes of a byte array to `target`; 0: pending. */
 int pj_copy_bytes(JNIEnv *env, jbyteArray bytes, uint64_t length, uint8_t *target);
 
+/* Copies to be freed by the caller: all bytes of an array, or its first `count` numbers. NULL: pending. */
+uint8_t *pj_bytes(JNIEnv *env, jbyteArray array, uint64_t *length);
+float *pj_floats(JNIEnv *env, jfloatArray array, uint64_t count);
+double *pj_doubles(JNIEnv *env, jdoubleArray array, uint64_t count);
+
+/* New Java arrays, of `length` bytes or with `count` numbers. NULL: pending, also for more than Java's arrays hold. */
+jbyteArray pj_new_bytes(JNIEnv *env, uint64_t length);
+jdoubleArray pj_new_doubles(JNIEnv *env, const double *numbers, uint64_t count);
+
 /* Reads exactly `count` numbers of a long[]; 0: pending. */
 int pj_read_longs(JNIEnv *env, jlongArray array, jlong *target, jsize count);
 

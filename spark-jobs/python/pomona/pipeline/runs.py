@@ -57,7 +57,7 @@ def reduce(spark, arguments, facts):
     _refuse_all_bad(facts, out)
     rows = spark.read.parquet(f"{out}/features")
     with step(facts, "fit") as entry:
-        fitted = reduction.fit_reduction(rows, arguments.variance)
+        fitted = reduction.fit_reduction(rows, facts["images"] - facts["errors"], arguments.variance)
         entry.update(count=fitted.k, what="components")
     with step(facts, "pca") as entry:
         reduction.write_components(rows, fitted, f"{out}/pca")

@@ -8,5 +8,6 @@ except ImportError as error:
 
 from pomona.spark.featurizer import ImageFeaturizer
 from pomona.spark.functions import diagnostics, image_features, image_top, register
+from pomona.spark.pca import PCA, PCAModel
 
-__all__ = ["ImageFeaturizer", "diagnostics", "image_features", "image_top", "register"]
+__all__ = ["PCA", "ImageFeaturizer", "PCAModel", "diagnostics", "image_features", "image_top", "register"]

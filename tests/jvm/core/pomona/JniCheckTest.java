@@ -44,9 +44,31 @@ class JniCheckTest {
                     throw new AssertionError(Reason.of(reasons[7]).toString());
                 }
             }
+            components();
             try {
                 Model.open("/no/such", new ModelOptions());
             } catch (NativeIOException e) {
+                return;
+            }
+            throw new AssertionError("no exception");
+        }
+
+        private static void components() {
+            double[] rows = {1, 2, 3, 5, 5, 9, Double.NaN, 0};
+            try (PcaState state = PcaState.open(2, PcaState.BadRows.SKIP);
+                    PcaState other = PcaState.open(2, PcaState.BadRows.ERROR)) {
+                state.update(rows, 4);
+                other.update(new float[] {1, 2, 3, 4}, 2);
+                state.merge(other);
+                try (PcaState loaded = PcaState.load(state.save());
+                        PcaModel model = loaded.solve(PcaOptions.components(1));
+                        PcaModel again = PcaModel.open(model.components(), model.explainedVariance(), model.mean(),
+                                model.deviation(), model.rows(), false)) {
+                    again.transform(rows, 4, true, new double[4]);
+                    again.transform(new float[] {1, 2}, 1, false, new double[1]);
+                }
+                other.update(rows, 4);
+            } catch (IllegalArgumentException e) {
                 return;
             }
             throw new AssertionError("no exception");

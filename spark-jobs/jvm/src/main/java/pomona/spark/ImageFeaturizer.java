@@ -9,11 +9,9 @@ import org.apache.spark.ml.util.Identifiable$;
 import org.apache.spark.ml.util.MLReader;
 import org.apache.spark.ml.util.MLWritable;
 import org.apache.spark.ml.util.MLWriter;
-import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.Metadata;
@@ -83,38 +81,20 @@ public final class ImageFeaturizer extends ImageFeaturizerParams implements MLWr
         StructType schema = transformSchema(dataset.schema());
         ModelReference model = model(dataset.sparkSession());
         FeaturizePartition work = new FeaturizePartition(model, settings(dataset.schema(), model));
-        Dataset<Row> rows = dataset.toDF().mapPartitions(work, SparkLines.rowEncoder(schema));
-        return rows.select(Arrays.stream(schema.fields()).map(ImageFeaturizer::described).toArray(Column[]::new));
-    }
-
-    /** An encoder drops the metadata of columns: give it back, for those that came with the input too. */
-    private static Column described(StructField field) {
-        return functions.col("`" + field.name().replace("`", "``") + "`").as(field.name(), field.metadata());
+        return Columns.described(dataset.toDF().mapPartitions(work, SparkLines.rowEncoder(schema)), schema);
     }
 
     private void checkColumns(StructType schema) {
         String input = getInputCol();
-        String columns = String.join(", ", schema.fieldNames());
-        require(contains(schema, input), "inputCol " + input + " is not a column; there are: " + columns);
-        DataType type = schema.apply(input).dataType();
-        require(type.equals(DataTypes.BinaryType), "inputCol " + input + " is " + type.simpleString()
+        DataType type = Columns.input(schema, input).dataType();
+        Columns.require(type.equals(DataTypes.BinaryType), "inputCol " + input + " is " + type.simpleString()
                 + ": it must be binary, as spark.read.format(\"binaryFile\") gives it in column content");
         for (String output : Arrays.asList(getOutputCol(), getErrorCol())) {
-            boolean free = !contains(schema, output) || (getDropInput() && output.equals(input));
-            require(free, "output column " + output + " exists already: rename or drop it, or set another name");
+            boolean free = !Columns.contains(schema, output) || (getDropInput() && output.equals(input));
+            Columns.require(free, "output column " + output + " exists already: rename or drop it, or set another name");
         }
-        require(!getOutputCol().equals(getErrorCol()), "outputCol and errorCol are both " + getErrorCol());
-        require(isDefined(modelPath()), "modelPath is not set: name a model file");
-    }
-
-    private static boolean contains(StructType schema, String column) {
-        return Arrays.asList(schema.fieldNames()).contains(column);
-    }
-
-    private static void require(boolean condition, String message) {
-        if (!condition) {
-            throw new IllegalArgumentException(message);
-        }
+        Columns.require(!getOutputCol().equals(getErrorCol()), "outputCol and errorCol are both " + getErrorCol());
+        Columns.require(isDefined(modelPath()), "modelPath is not set: name a model file");
     }
 
     private ModelReference model(SparkSession session) {
@@ -177,8 +157,7 @@ public final class ImageFeaturizer extends ImageFeaturizerParams implements MLWr
         settings.top = top(model);
         settings.dropInput = getDropInput();
         settings.contentColumn = schema.fieldIndex(getInputCol());
-        boolean named = contains(schema, "path") && schema.apply("path").dataType().equals(DataTypes.StringType);
-        settings.pathColumn = named ? schema.fieldIndex("path") : -1;
+        settings.pathColumn = Columns.path(schema);
         return settings;
     }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package pomona.spark;
 
-import java.io.Serializable;
 import org.apache.spark.ml.Transformer;
 import org.apache.spark.ml.param.BooleanParam;
 import org.apache.spark.ml.param.IntParam;
@@ -15,7 +14,6 @@ import pomona.SessionOptions.CorruptData;
 import pomona.SessionOptions.Fit;
 import pomona.SessionOptions.Pooling;
 import pomona.SessionOptions.Resample;
-import scala.runtime.AbstractFunction1;
 
 /** The Params of {@link ImageFeaturizer}: names, docs, checks, defaults. */
 public abstract class ImageFeaturizerParams extends Transformer {
@@ -109,28 +107,8 @@ public abstract class ImageFeaturizerParams extends Transformer {
         return new Param<>(this, name, doc);
     }
 
-    private Param<String> choice(String name, String doc, Parser parser) {
+    private Param<String> choice(String name, String doc, Parses.Parser parser) {
         return new Param<>(this, name, doc, new Parses(parser));
-    }
-
-    private interface Parser extends Serializable {
-        Object parse(String text);
-    }
-
-    /** Valid is what parses; what does not, throws with the list of choices. */
-    private static final class Parses extends AbstractFunction1<String, Object> implements Serializable {
-        private static final long serialVersionUID = 1L;
-
-        private final Parser parser;
-
-        Parses(Parser parser) {
-            this.parser = parser;
-        }
-
-        @Override
-        public Object apply(String value) {
-            return parser.parse(value) != null;
-        }
     }
 
     public Param<String> inputCol() {

@@ -12,6 +12,7 @@ import org.apache.spark.sql.expressions.UserDefinedFunction;
 import org.apache.spark.sql.types.StructType;
 import scala.collection.immutable.List;
 import scala.collection.immutable.Nil$;
+import scala.collection.mutable.ArrayBuffer;
 
 /** What changed its place or type between Spark's lines, by reflection: the rest of the jar runs on all of them as it is. */
 final class SparkLines {
@@ -54,6 +55,11 @@ final class SparkLines {
     /** SparkSession.sessionState moved to classic.SparkSession in 4.0. */
     static FunctionRegistry functionRegistry(SparkSession session) {
         return (FunctionRegistry) orFail(() -> invoke(invoke(session, "sessionState"), "functionRegistry"));
+    }
+
+    /** The type of ArrayBuffer.+= is another in each line of Scala. */
+    static <T> void append(ArrayBuffer<T> buffer, T element) {
+        orFail(() -> invoke(buffer, "$plus$eq", element));
     }
 
     private interface Call {

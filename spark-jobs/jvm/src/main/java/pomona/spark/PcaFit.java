@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+package pomona.spark;
+
+import java.util.List;
+import org.apache.spark.SparkConf;
+import org.apache.spark.SparkContext;
+import org.apache.spark.api.java.JavaPairRDD;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.ml.linalg.Vector;
+import org.apache.spark.rdd.RDD;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.types.StructType;
+import pomona.PcaState;
+import pomona.PcaState.BadRows;
+import scala.Option;
+import scala.Tuple2;
+
+/** One pass over a column of vectors: a state for each task, merged in a fixed tree. */
+final class PcaFit {
+    /** A share of the driver's heap, and of what Spark lets it collect, that states may take there. */
+    private static final int HEAP_SHARE = 8;
+
+    private static final int RESULT_SHARE = 2;
+
+    private final Dataset<?> data;
+    private final VectorColumn column;
+    private final BadRows badRows;
+    private final int maxTasks;
+
+    /** @param maxTasks tasks at most; 0: one for each core of the cluster */
+    PcaFit(Dataset<?> data, VectorColumn column, BadRows badRows, int maxTasks) {
+        this.data = data;
+        this.column = column;
+        this.badRows = badRows;
+        this.maxTasks = maxTasks;
+    }
+
+    /** Numbers in each vector: as the metadata says, else as the first row has it. */
+    int columns() {
+        if (column.length != VectorColumn.UNKNOWN) {
+            return column.length;
+        }
+        Column vectors = Columns.named(column.name);
+        List<Row> first = data.toDF().select(vectors).where(vectors.isNotNull()).takeAsList(1);
+        Columns.require(!first.isEmpty(), "column " + column.name + " holds no vector: there is nothing to fit");
+        Object value = first.get(0).get(0);
+        int length = value instanceof Vector ? ((Vector) value).size() : first.get(0).getList(0).size();
+        Columns.require(length > 0, "the first vector of column " + column.name + " is empty");
+        return length;
+    }
+
+    /** The tree of all rows; its root is null where there are none. The caller closes it. */
+    StateTree run(int columns) {
+        JavaPairRDD<Integer, byte[]> states = states(columns);
+        long room = room() / (4L * columns * (columns + 3)); // states: mean and packed co-moment of doubles
+        while (states.getNumPartitions() > Math.max(room, 1)) {
+            states = MergeStates.inGroups(states);
+        }
+        return MergeStates.tree(states.values().collect().iterator());
+    }
+
+    private JavaPairRDD<Integer, byte[]> states(int columns) {
+        JavaRDD<Tuple2<RowName, InternalRow>> rows =
+                new JavaRDD<>(internalRows(), scala.reflect.ClassTag$.MODULE$.apply(InternalRow.class))
+                        .mapPartitionsWithIndex(new NameRows(), true);
+        BuildState build = new BuildState(column, columns, badRows);
+        return JavaPairRDD.fromJavaRDD(coalesced(rows).mapPartitionsWithIndex(build, false));
+    }
+
+    /** The vectors, and beside them the paths where there are some, as Spark itself holds them: without boxed numbers. */
+    private RDD<InternalRow> internalRows() {
+        StructType schema = data.schema();
+        Column vectors = Columns.named(column.name);
+        boolean named = Columns.path(schema) >= 0;
+        Column[] read = named ? new Column[] {vectors, Columns.named("path")} : new Column[] {vectors};
+        return data.toDF().select(read).queryExecution().toRdd();
+    }
+
+    private <T> JavaRDD<T> coalesced(JavaRDD<T> rows) {
+        int tasks = maxTasks > 0 ? maxTasks : context().defaultParallelism();
+        int partitions = rows.getNumPartitions();
+        if (partitions <= tasks) {
+            return rows;
+        }
+        EvenCoalescer coalescer = new EvenCoalescer(partitions, tasks);
+        return new JavaRDD<>(rows.rdd().coalesce(tasks, false, Option.apply(coalescer), null), rows.classTag());
+    }
+
+    /** Bytes that the driver may collect. */
+    private long room() {
+        SparkConf conf = context().getConf();
+        long limit = conf.getSizeAsBytes("spark.driver.maxResultSize", "1g");
+        long heap = Runtime.getRuntime().maxMemory() / HEAP_SHARE;
+        return limit == 0 ? heap : Math.min(heap, limit / RESULT_SHARE);
+    }
+
+    private SparkContext context() {
+        return data.sparkSession().sparkContext();
+    }
+}
