@@ -87,6 +87,15 @@ def test_pooling(tmp_path, op, ceil, attributes):
     assert ops[-1] != "zero_pad"
 
 
+def test_zeros_in_front_of_max_pooling_count(tmp_path):
+    net, x = start()
+    x = net.node("Pad", net.node("Sub", x, np.float32(9)), np.array([0, 0, 1, 1, 0, 0, 1, 1]))
+    assert check(tmp_path, net, net.node("MaxPool", x, kernel_shape=[3, 3], strides=[2, 2]))[-2:] == [
+        "zero_pad",
+        "max_pool",
+    ]
+
+
 @pytest.mark.parametrize("kind", ["SAME_UPPER", "SAME_LOWER"])
 @pytest.mark.parametrize("include", [0, 1])
 def test_average_pooling_counts_padding_as_asked(tmp_path, kind, include):

@@ -91,6 +91,8 @@ def onnx_runtime(path: Path, rgb: np.ndarray, mode: str = "tf", tensor: Optional
         model.graph.output.append(helper.make_tensor_value_info(tensor, TensorProto.FLOAT, None))
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    # Its optimizer moves a Pad of zeros into the MaxPool behind it, where padding is minus infinity [1.31.1].
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), sess_options=options, providers=["CPUExecutionProvider"]
     )
