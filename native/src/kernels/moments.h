@@ -17,8 +17,8 @@ struct pm_moment_kernels {
     int width;
     /* tile[i][j] += sum over rows(a[row][i] x b[row][j]); `a` may be `b` */
     void (*multiply)(const double *a, const double *b, ptrdiff_t rows, double *tile);
-    /* Of each column of the panel: its mean, and the largest distance from its first row. Exact where all are equal. */
-    void (*summarize)(const double *panel, ptrdiff_t rows, double *mean, double *spread);
+    /* Of each column's distances from its first row: their mean, and the largest. Exactly 0 where all are equal. */
+    void (*summarize)(const double *panel, ptrdiff_t rows, double *mean, double *largest);
     /* panel[row][j] = (panel[row][j] - mean[j]) x scale[j] */
     void (*center)(double *panel, ptrdiff_t rows, const double *mean, const double *scale);
     /* As pm_kernels.peak, in fp64. */

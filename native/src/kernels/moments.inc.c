@@ -36,7 +36,7 @@ static void multiply(const double *a, const double *b, ptrdiff_t rows, double *t
         multiply_third(a + third * PM_DL, b, rows, tile + third * PM_DL * WIDTH);
 }
 
-static void summarize(const double *panel, ptrdiff_t rows, double *mean, double *spread) {
+static void summarize(const double *panel, ptrdiff_t rows, double *mean, double *largest) {
     vd first[VECTORS], sum[VECTORS], most[VECTORS];
     UNROLL for (int j = 0; j < VECTORS; j++) {
         first[j] = PANEL(panel + j * PM_DL);
@@ -48,8 +48,8 @@ static void summarize(const double *panel, ptrdiff_t rows, double *mean, double 
             most[j] = DMAX(most[j], DMAX(distance, -distance));
         }
     UNROLL for (int j = 0; j < VECTORS; j++) {
-        *(vd *)(mean + j * PM_DL) = first[j] + sum[j] / DSET(rows);
-        *(vd *)(spread + j * PM_DL) = most[j];
+        *(vd *)(mean + j * PM_DL) = sum[j] / DSET(rows);
+        *(vd *)(largest + j * PM_DL) = most[j];
     }
 }
 

@@ -23,7 +23,7 @@ void pm_tile_scale(double *tile, int width, const double *rows, const double *co
 
 /* The statistics that a block changes, column by column. */
 struct statistics {
-    double *mean, *unit, *ratio;
+    double *mean, *low, *unit, *ratio;
     int rescaled; /* a unit has changed: ratio counts */
 };
 
@@ -33,19 +33,24 @@ static void center_panel(const struct pomona_pca *pca, double *panel, size_t fir
     const ptrdiff_t rows = (ptrdiff_t)pca->pending;
     const double before = (double)pca->rows, all = before + (double)rows;
     const double weight = sqrt(before / all * (double)rows);
-    _Alignas(64) double mean[PM_PANEL_WIDTH_MAX], spread[PM_PANEL_WIDTH_MAX], scale[PM_PANEL_WIDTH_MAX];
+    _Alignas(64) double mean[PM_PANEL_WIDTH_MAX], offset[PM_PANEL_WIDTH_MAX], spread[PM_PANEL_WIDTH_MAX],
+        scale[PM_PANEL_WIDTH_MAX];
     double *between = panel + rows * width;
-    pca->kernels->summarize(panel, rows, mean, spread);
+    pca->kernels->summarize(panel, rows, offset, spread);
     for (int j = 0; j < width; j++) {
         const size_t column = first + (size_t)j;
-        const double distance = mean[j] - s->mean[column], old = s->unit[column];
+        double low = 0;
+        mean[j] = panel[j];
+        pm_mean_move(&mean[j], &low, offset[j]);
+        const double distance = mean[j] - s->mean[column] + (low - s->low[column]), old = s->unit[column];
         const double unit = pm_pca_unit(old, before > 0 ? fmax(spread[j], fabs(distance)) : spread[j]);
         scale[j] = unit == 0 ? 1 : 1 / unit;
         between[j] = distance * scale[j] * weight;
         s->ratio[column] = old == 0 ? 1 : old * scale[j];
         s->rescaled |= s->ratio[column] != 1;
         s->unit[column] = unit;
-        s->mean[column] += distance * ((double)rows / all);
+        if (before > 0) pm_mean_move(&s->mean[column], &s->low[column], distance * ((double)rows / all));
+        else s->mean[column] = mean[j], s->low[column] = low;
     }
     pca->kernels->center(panel, rows, mean, scale);
 }
@@ -60,7 +65,7 @@ static ptrdiff_t center_block(const struct pomona_pca *pca, double *block, struc
 void pm_pca_flush(struct pomona_pca *pca) {
     if (!pca->pending) return;
     const int width = pca->kernels->width;
-    struct statistics s = {pca->mean, pca->unit, pca->ratio, 0};
+    struct statistics s = {pca->mean, pca->low, pca->unit, pca->ratio, 0};
     const ptrdiff_t rows = center_block(pca, pca->block, &s);
     const size_t panel = (size_t)(PM_PANEL_ROWS * width);
     PM_EACH_TILE(p, q, pca->panels) {
@@ -73,20 +78,23 @@ void pm_pca_flush(struct pomona_pca *pca) {
 }
 
 pomona_status pm_pca_view_open(const struct pomona_pca *pca, struct pm_pca_view *view, pomona_error *error) {
-    *view = (struct pm_pca_view){.pca = pca, .rows = pca->rows + pca->pending, .mean = pca->mean, .unit = pca->unit};
+    *view = (struct pm_pca_view){
+        .pca = pca, .rows = pca->rows + pca->pending, .mean = pca->mean, .low = pca->low, .unit = pca->unit};
     if (!pca->pending) return POMONA_OK;
     const size_t padded = pca->padded, width = (size_t)pca->kernels->width, used = pca->pending * width;
-    double *scratch = pm_allocate_zeroed(padded * (PM_PANEL_ROWS + 3), sizeof *scratch);
+    double *scratch = pm_allocate_zeroed(padded * (PM_PANEL_ROWS + 4), sizeof *scratch);
     POMONA_RETURN_IF(!scratch, error, POMONA_OUT_OF_MEMORY, "no memory to count in the last %zu rows", pca->pending);
     double *block = scratch, *mean = block + padded * PM_PANEL_ROWS;
-    struct statistics s = {mean, mean + padded, mean + 2 * padded, 0};
+    struct statistics s = {mean, mean + padded, mean + 2 * padded, mean + 3 * padded, 0};
     for (size_t p = 0; p < pca->panels; p++)
         memcpy(block + p * PM_PANEL_ROWS * width, pca->block + p * PM_PANEL_ROWS * width, used * sizeof *block);
     memcpy(s.mean, pca->mean, padded * sizeof *mean);
+    memcpy(s.low, pca->low, padded * sizeof *mean);
     memcpy(s.unit, pca->unit, padded * sizeof *mean);
     view->block_rows = center_block(pca, block, &s);
     view->block = view->scratch = scratch;
     view->mean = s.mean;
+    view->low = s.low;
     view->unit = s.unit;
     view->ratio = s.rescaled ? s.ratio : NULL;
     return POMONA_OK;

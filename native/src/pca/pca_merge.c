@@ -16,7 +16,7 @@ static void join_columns(struct pomona_pca *pca, const struct pm_pca_view *b, co
     const double rows_a = (double)pca->rows, rows_b = (double)b->rows, all = rows_a + rows_b;
     const double weight = sqrt(rows_a / all * rows_b);
     for (size_t j = 0; j < pca->padded; j++) {
-        const double distance = b->mean[j] - pca->mean[j];
+        const double distance = b->mean[j] - pca->mean[j] + (b->low[j] - pca->low[j]);
         const double larger = fmax(pca->unit[j], b->unit[j]);
         const double unit = pm_pca_unit(larger, rows_a > 0 ? fabs(distance) : 0);
         const double scale = unit == 0 ? 1 : 1 / unit;
@@ -24,7 +24,8 @@ static void join_columns(struct pomona_pca *pca, const struct pm_pca_view *b, co
         join->ratio_b[j] = b->unit[j] * scale;
         join->between[j] = distance * scale * weight;
         pca->unit[j] = unit;
-        pca->mean[j] += distance * (rows_b / all);
+        if (rows_a > 0) pm_mean_move(&pca->mean[j], &pca->low[j], distance * (rows_b / all));
+        else pca->mean[j] = b->mean[j], pca->low[j] = b->low[j];
     }
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* The serialised state, docs/pca.md: little-endian, a header of 64 bytes, then fp64 numbers: mean[columns],
- * unit[columns], and the upper triangle of the co-moment by rows, in those units. */
+ * what its rounding left[columns], unit[columns], and the upper triangle of the co-moment by rows, in those units. */
 #include <math.h>
 #include <string.h>
 #include <zlib.h>
@@ -29,7 +29,7 @@ _Static_assert(sizeof(struct header) == 64, "the format");
 
 uint64_t pm_pca_state_bytes(uint32_t columns) {
     const uint64_t d = columns;
-    return sizeof(struct header) + (2 * d + d * (d + 1) / 2) * sizeof(double);
+    return sizeof(struct header) + (3 * d + d * (d + 1) / 2) * sizeof(double);
 }
 
 /* The run of row i of tile (p, q) that belongs to the triangle: its length, and where it begins in both. */
@@ -86,8 +86,9 @@ pomona_status pomona_pca_save(const pomona_pca *pca, void *bytes, size_t length,
     char *rest = (char *)bytes + sizeof header;
     memcpy(header.magic, magic, sizeof magic);
     memcpy(rest, view.mean, vector);
-    memcpy(rest + vector, view.unit, vector);
-    write_triangle(&view, rest + 2 * vector);
+    memcpy(rest + vector, view.low, vector);
+    memcpy(rest + 2 * vector, view.unit, vector);
+    write_triangle(&view, rest + 3 * vector);
     pm_pca_view_close(&view);
     header.crc = checksum(&header, rest, length - sizeof header);
     memcpy(bytes, &header, sizeof header);
@@ -116,8 +117,9 @@ static pomona_status check_numbers(const struct pomona_pca *pca, pomona_error *e
         int exponent;
         const double unit = pca->unit[j],
                      *diagonal = pca->moment + pm_tile_place(pca->panels, j / width, j / width, (int)width);
-        POMONA_RETURN_IF(!(fabs(pca->mean[j]) < PM_TOO_LARGE) || !(unit >= 0 && unit < PM_TOO_LARGE) ||
-                             (unit > 0 && frexp(unit, &exponent) != 0.5) || !(diagonal[j % width * (width + 1)] >= 0),
+        POMONA_RETURN_IF(!(fabs(pca->mean[j]) < PM_TOO_LARGE) || !(fabs(pca->low[j]) < PM_TOO_LARGE) ||
+                             !(unit >= 0 && unit < PM_TOO_LARGE) || (unit > 0 && frexp(unit, &exponent) != 0.5) ||
+                             !(diagonal[j % width * (width + 1)] >= 0),
                          error, POMONA_BAD_MODEL, "column %zu of the state: mean, unit or variance make no sense", j);
     }
     const size_t count = pca->panels * (pca->panels + 1) / 2 * width * width;
@@ -136,8 +138,9 @@ pomona_status pomona_pca_load(const void *bytes, size_t length, pomona_pca **res
     const size_t vector = pca->columns * sizeof(double);
     const char *rest = (const char *)bytes + sizeof header;
     memcpy(pca->mean, rest, vector);
-    memcpy(pca->unit, rest + vector, vector);
-    read_triangle(pca, rest + 2 * vector);
+    memcpy(pca->low, rest + vector, vector);
+    memcpy(pca->unit, rest + 2 * vector, vector);
+    read_triangle(pca, rest + 3 * vector);
     pca->rows = header.rows;
     pca->skipped = header.skipped;
     pomona_status status = check_numbers(pca, error);

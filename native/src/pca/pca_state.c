@@ -17,11 +17,12 @@ static pomona_status read_options(const pomona_pca_options *options, pomona_bad_
 static int allocate(struct pomona_pca *pca) {
     const size_t width = (size_t)pca->kernels->width, tiles = pca->panels * (pca->panels + 1) / 2;
     pca->mean = pm_allocate_zeroed(pca->padded, sizeof(double));
+    pca->low = pm_allocate_zeroed(pca->padded, sizeof(double));
     pca->unit = pm_allocate_zeroed(pca->padded, sizeof(double));
     pca->ratio = pm_allocate_zeroed(pca->padded, sizeof(double));
     pca->moment = pm_allocate_zeroed(tiles * width * width, sizeof(double));
     pca->block = pm_allocate_zeroed(pca->padded * PM_PANEL_ROWS, sizeof(double));
-    return pca->mean && pca->unit && pca->ratio && pca->moment && pca->block;
+    return pca->mean && pca->low && pca->unit && pca->ratio && pca->moment && pca->block;
 }
 
 pomona_status pomona_pca_open(uint32_t columns, const pomona_pca_options *options, pomona_pca **result,
@@ -55,6 +56,7 @@ void pomona_pca_close(pomona_pca *pca) {
     pm_free(pca->moment);
     pm_free(pca->ratio);
     pm_free(pca->unit);
+    pm_free(pca->low);
     pm_free(pca->mean);
     pm_free(pca);
 }

@@ -33,10 +33,12 @@ struct pomona_pca {
     size_t panels, padded; /* panels x width >= columns */
     uint64_t rows;         /* in mean and moment */
     uint64_t skipped;
-    size_t pending;              /* rows in the block */
-    double *mean, *unit, *ratio; /* [padded] each; `ratio` is scratch */
-    double *moment;              /* [tiles][width][width] */
-    double *block;               /* [panels][PM_PANEL_ROWS][width] */
+    size_t pending; /* rows in the block */
+    /* [padded] each. A mean is the sum of `mean` and `low`, what its rounding left: where means are 1e8 deviations away
+     * from 0, the distance of two of them needs more than a double holds. `ratio` is scratch. */
+    double *mean, *low, *unit, *ratio;
+    double *moment; /* [tiles][width][width] */
+    double *block;  /* [panels][PM_PANEL_ROWS][width] */
 };
 
 /* The state with its pending rows counted in, which it still holds: reading a state changes nothing of it. Ask it tile
@@ -44,7 +46,7 @@ struct pomona_pca {
 struct pm_pca_view {
     const struct pomona_pca *pca;
     uint64_t rows;
-    const double *mean, *unit;
+    const double *mean, *low, *unit;
     const double *ratio; /* [padded] old unit over new one, NULL: all 1 */
     const double *block; /* centred, NULL: nothing pending */
     ptrdiff_t block_rows;
@@ -59,6 +61,13 @@ void pm_pca_view_tile(const struct pm_pca_view *view, size_t p, size_t q, double
 
 /* Joins the pending rows with the co-moment. */
 void pm_pca_flush(struct pomona_pca *pca);
+
+/* mean + low becomes mean + low + step. */
+static inline void pm_mean_move(double *mean, double *low, double step) {
+    const double change = *low + step, sum = *mean + change, part = sum - *mean;
+    *low = (*mean - (sum - part)) + (change - part); /* Knuth's exact error of the sum */
+    *mean = sum;
+}
 
 /* A unit for a column that had `unit` and now meets distances of up to `peak` from its mean. */
 double pm_pca_unit(double unit, double peak);

@@ -16,16 +16,16 @@ static void multiply(const double *a, const double *b, ptrdiff_t rows, double *t
     }
 }
 
-static void summarize(const double *panel, ptrdiff_t rows, double *mean, double *spread) {
+static void summarize(const double *panel, ptrdiff_t rows, double *mean, double *largest) {
     for (int j = 0; j < WIDTH; j++) {
         double first = panel[j], sum = 0;
-        spread[j] = 0;
+        largest[j] = 0;
         for (ptrdiff_t row = 1; row < rows; row++) {
             double distance = panel[row * WIDTH + j] - first;
             sum += distance;
-            spread[j] = fmax(spread[j], fabs(distance));
+            largest[j] = fmax(largest[j], fabs(distance));
         }
-        mean[j] = first + sum / (double)rows;
+        mean[j] = sum / (double)rows;
     }
 }
 
