@@ -192,14 +192,19 @@ fetch_model() {
 ensure_model() {
     MODEL_FILE=$1
     case $1 in *://* | *.safetensors) return ;; esac
-    local output
-    output=$(pomona_python -c 'import sys
+    local found output family
+    found=$(pomona_python -c 'import sys
 from pomona import PomonaError
 from pomona.models import manifest
 try:
-    print(manifest.find(sys.argv[1])["output"])
+    entry = manifest.find(sys.argv[1])
 except PomonaError as error:
-    sys.exit(str(error))' "$1") || fail 3 "--model takes a name of the manifest or a .safetensors file"
+    sys.exit(str(error))
+print(entry["output"], entry["architecture"]["family"])' "$1") ||
+        fail 3 "--model takes a name of the manifest or a .safetensors file"
+    read -r output family <<<"$found"
     MODEL_FILE=$BUILD/models/$output
-    [ -f "$MODEL_FILE" ] || fetch_model "$1" "$MODEL_FILE"
+    if [ -f "$MODEL_FILE" ]; then return; fi
+    if [ "$family" = keras ]; then ensure_converters; fi
+    fetch_model "$1" "$MODEL_FILE"
 }

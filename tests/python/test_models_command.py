@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`python -m pomona models ...`, and the manifest that it reads."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -13,10 +14,11 @@ from test_models_efficientnet_lite import random_state
 import pomona
 from pomona import _places
 from pomona.__main__ import main
-from pomona.models import container
+from pomona.models import container, manifest
 from pomona.models.preprocess import PREPROCESS
 from support import material, torch_nets
 from support.torch_writer import save, save_zip, whole
+from support.web import serve
 
 PACKAGE = material.TOP / "spark-jobs/python"
 
@@ -61,6 +63,27 @@ def test_fetch_makes_a_classifier_with_its_names(tmp_path, monkeypatch, capsys, 
     assert main(arguments) == 0
     graph, _ = container.read((tmp_path / "torchvision_squeezenet1_1.safetensors").read_bytes())
     assert "classes" not in graph and graph["provenance"]["licence"] == "BSD-3-Clause"
+
+
+def test_fetch_downloads_checks_and_converts(tmp_path, monkeypatch, capsys):
+    """The whole way, from a server on this machine; the second time from the cache."""
+    net = torch_nets.Layers(seed=0)
+    torch_nets.run("squeezenet1_1", net, np.zeros((3, 64, 64)))
+    data = whole(net.state, save_zip)
+    entry = {**manifest.find("torchvision/squeezenet1_1"), "name": "Mine", "output": "mine.safetensors"}
+    prefix = hashlib.sha256(data).hexdigest()[:8]
+    out, cache = tmp_path / "mine.safetensors", tmp_path / "cache"
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with serve(body=data) as server:
+        entry["weights"] = {"addresses": [server.url("whole")], "file": "mine.pth", "sha256_prefix": prefix}
+        monkeypatch.setattr(manifest, "_read", lambda: {"models": [entry]})
+        for _ in range(2):
+            assert main(["models", "fetch", "mine", "--out", str(out), "--cache", str(cache)]) == 0
+        assert server.asked == ["/whole"]
+    assert f"weights  {cache / 'mine.pth'}  sha256 {prefix}" in capsys.readouterr().out
+    assert container.read(out.read_bytes())[0]["provenance"]["sha256"] == hashlib.sha256(data).hexdigest()
+    assert main(["models", "list", "--cache", str(cache)]) == 0
+    assert capsys.readouterr().out.splitlines()[1].endswith("yes")
 
 
 def test_fetch_says_how_to_bring_the_class_names(tmp_path, monkeypatch, capsys):

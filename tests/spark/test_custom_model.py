@@ -93,9 +93,7 @@ def test_its_inner_layer_gives_features(tuned, keras, read, images, tmp_path):
     assert spread.mean() > 0.05
 
 
+@pytest.mark.parametrize("tuned", ["outside"], indirect=True)
 def test_scaling_that_nobody_told_is_asked_for(tuned, tmp_path, capsys):
-    options, _, file = tuned
-    if not options:
-        pytest.skip("its scaling is a layer")
-    assert main(["models", "convert", "--keras", str(file), str(tmp_path / "out")]) == 3
+    assert main(["models", "convert", "--keras", str(tuned[2]), str(tmp_path / "out")]) == 3
     assert "--preprocess" in capsys.readouterr().err

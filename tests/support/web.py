@@ -50,7 +50,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send(body[:until], 200, len(body), etag)
 
     def whole(self):
-        self.send_body(BODY)
+        self.send_body(self.server.body)
 
     def without_length(self):
         self.send(BODY)
@@ -110,7 +110,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def stalls(self):
         self.send(BODY[:1000], 200, len(BODY))
-        time.sleep(3 * self.server.patience)
+        time.sleep(2 * self.server.patience)
 
     def drips(self):
         """Slow, but never silent for long."""
@@ -168,9 +168,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 class Server(http.server.ThreadingHTTPServer):
-    patience = 0.3  # seconds of silence that its clients bear
+    patience = 0.75  # seconds of silence that a client may bear
     retry_after = "0"
     proxy_authorization = ""
+    body = BODY
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
@@ -185,9 +186,10 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def serve(wrap=lambda socket: socket) -> Iterator[Server]:
-    """A server in a thread; `wrap` may put TLS around its socket."""
+def serve(wrap=lambda socket: socket, body: bytes = BODY) -> Iterator[Server]:
+    """A server in a thread; `wrap` may put TLS around its socket, `body` is what `whole` gives."""
     with Server() as server:
+        server.body = body
         server.socket = wrap(server.socket)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
