@@ -112,6 +112,14 @@ def supported() -> str:
     return ", ".join(sorted(LAYERS))
 
 
+def inner_model(operation: Any) -> Any:
+    """The functional model that this layer is, or None."""
+    from keras.src.models.functional import Functional
+
+    inner = getattr(operation, "_functional", None) or operation  # a Sequential holds one
+    return inner if isinstance(inner, Functional) and type(inner).call is Functional.call else None
+
+
 def array(variable: Any) -> np.ndarray:
     """The value of a Keras variable in fp32."""
     from keras import ops

@@ -10,13 +10,27 @@ from typing import Any, Dict, Iterator, List, Optional
 
 from pomona.models import ModelError, keras_layers
 from pomona.models.graph import INPUT, GraphBuilder
-from pomona.models.keras_call import Call, Shape, Use, Value, as_map, class_name, free_name, sides
+from pomona.models.keras_call import Call, Shape, Use, Value, as_map, class_name, free_name, inner_model, sides
 
 LAYERS = keras_layers.LAYERS
 
 
+# Built from a file though they become no nodes: what needs none of them can be cut out with --output.
+PASSED_OVER = (
+    *("Conv1D", "Conv2DTranspose", "Conv3D", "Cropping1D", "Dot", "ELU", "Embedding", "GlobalAveragePooling1D"),
+    *("GlobalMaxPooling1D", "GroupNormalization", "GRU", "LSTM", "Masking", "Maximum", "Minimum", "MultiHeadAttention"),
+    *("Permute", "PReLU", "RepeatVector", "Resizing", "SimpleRNN", "UnitNormalization", "UpSampling2D"),
+)
+
+
 def supported() -> str:
     return ", ".join(sorted(LAYERS))
+
+
+def check_harmless(name: str, path: str) -> None:
+    """Refuses a class of a file that is neither walked nor known to be harmless, Lambda above all."""
+    if name not in LAYERS and name not in PASSED_OVER:
+        raise ModelError(f"layer {path}: class {name} is not supported; supported: {supported()}")
 
 
 def walk(model: Any, graph: GraphBuilder, output: Optional[str] = None) -> str:
@@ -26,7 +40,10 @@ def walk(model: Any, graph: GraphBuilder, output: Optional[str] = None) -> str:
             f"{model.name}: {len(model.inputs)} inputs and {len(model.outputs)} outputs; one of each works"
             + ("" if len(model.inputs) != 1 else ", or name the layer with --output")
         )
-    uses = _Uses(model)
+    functional = inner_model(model)
+    if not functional:
+        raise ModelError(f"{model.name}: {class_name(model)} is no functional or sequential model of a known input")
+    uses = _Uses(functional)
     wanted = uses.find(output) if output else uses.outputs[0]
     values = {INPUT: Value(INPUT, graph.input_shape, graph.input_shape)}
     taken = {use.name for use in uses.calls} | {INPUT}
@@ -81,14 +98,6 @@ class _Uses:
         arguments = (node.arguments.args, node.arguments.kwargs)
         self.calls.append(Use(node.operation, name, reads, tuple(node.outputs[0].shape[1:]), arguments))
         return name
-
-
-def inner_model(operation: Any) -> Any:
-    """The functional model that this layer is, or None."""
-    from keras.src.models.functional import Functional
-
-    inner = getattr(operation, "_functional", None) or operation  # a Sequential holds one
-    return inner if isinstance(inner, Functional) and type(inner).call is Functional.call else None
 
 
 def _nodes(model: Any) -> Iterator[Any]:
