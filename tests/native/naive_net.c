@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "naive_activations.h"
 #include "naive_layers.h"
 
 #define MAX_VALUES 64
@@ -94,10 +95,9 @@ static struct naive_map normalise(const struct model_maker *model, const cJSON *
 }
 
 static struct naive_map activate(const cJSON *node, const struct naive_map *in) {
-    const char *kind = cJSON_GetObjectItem(cJSON_GetObjectItem(node, "attributes"), "kind")->valuestring;
     struct naive_map map = new_map(in->height, in->width, in->channels);
     for (int i = 0; i < in->height * in->width * in->channels; i++)
-        map.values[i] = fmin(fmax(in->values[i], 0), strcmp(kind, "relu6") ? INFINITY : 6);
+        map.values[i] = naive_activation(cJSON_GetObjectItem(node, "attributes"), in->values[i]);
     return map;
 }
 

@@ -62,7 +62,7 @@ static struct window_case draw(struct model_maker *dice, enum kind kind) {
 static int fits(const struct window_case *w) {
     double depth = (double)w->kernel[0] * w->kernel[1] * (w->kind == DEPTHWISE ? 1 : (double)w->in / w->groups);
     double each = depth * w->out / w->stride[0] / w->stride[1] + (double)w->order * w->in * w->in;
-    if (each * w->height * w->width > 3e6) return 0;
+    if (each * w->height * w->width > 1e6) return 0;
     uint32_t room[] = {w->height, w->width};
     for (int i = 0; i < 2; i++) {
         uint32_t pads = w->rule == 2 ? w->padding[2 * i] + w->padding[2 * i + 1] : 0;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "core/cpu.h"
+#include "kernels/activations.h"
 
 #define PM_BLOCK 16
 
@@ -154,6 +155,7 @@ struct pm_kernels {
     void (*maximum)(float *maximum, const float *in, ptrdiff_t pixels);
     pm_pool_kernel *max_pool, *avg_pool;
     void (*layer_norm)(const struct pm_norm_row *row);
+    pm_activation_kernel *const *activations; /* by pm_function */
     /* Repeats fused multiply-adds on registers `rounds` times; returns the multiply-accumulates done, for measuring the
      * peak rate. */
     double (*peak)(uint64_t rounds);

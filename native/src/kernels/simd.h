@@ -12,6 +12,9 @@
 
 typedef float vf __attribute__((vector_size(PM_VL * 4), aligned(4), may_alias));
 
+/* The bits of its numbers. */
+typedef int32_t vbits __attribute__((vector_size(PM_VL * 4), may_alias));
+
 /* As many doubles as fit a vector: half as many lanes. Converted by intrinsics: GCC 12 takes __builtin_convertvector
  * apart. */
 typedef double vd __attribute__((vector_size(PM_VL * 4), may_alias));
@@ -19,12 +22,18 @@ typedef double vd __attribute__((vector_size(PM_VL * 4), may_alias));
 #if PM_VL == 16
 #define VMAX(a, b) ((vf)_mm512_max_ps((__m512)(a), (__m512)(b)))
 #define VMIN(a, b) ((vf)_mm512_min_ps((__m512)(a), (__m512)(b)))
+#define VFMA(a, b, c) ((vf)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
+#define VROUND(v) ((vf)_mm512_roundscale_ps((__m512)(v), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
+#define VSCALE(v, power) ((vf)_mm512_scalef_ps((__m512)(v), (__m512)(power)))
 #define DCHOOSE(a, b, which) ((vd)_mm512_##which##_pd((__m512d)(a), (__m512d)(b)))
 #define DLOAD(p) ((vd)_mm512_cvtps_pd(_mm256_loadu_ps(p)))
 #define DSTORE(p, v) _mm256_storeu_ps(p, _mm512_cvtpd_ps((__m512d)(v)))
 #elif PM_VL == 8
 #define VMAX(a, b) ((vf)_mm256_max_ps((__m256)(a), (__m256)(b)))
 #define VMIN(a, b) ((vf)_mm256_min_ps((__m256)(a), (__m256)(b)))
+#define VFMA(a, b, c) ((vf)_mm256_fmadd_ps((__m256)(a), (__m256)(b), (__m256)(c)))
+#define VROUND(v) ((vf)_mm256_round_ps((__m256)(v), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
+#define VSCALE(v, power) pm_scale(v, power)
 #define DCHOOSE(a, b, which) ((vd)_mm256_##which##_pd((__m256d)(a), (__m256d)(b)))
 #define DLOAD(p) ((vd)_mm256_cvtps_pd(_mm_loadu_ps(p)))
 #define DSTORE(p, v) _mm_storeu_ps(p, _mm256_cvtpd_ps((__m256d)(v)))
@@ -33,16 +42,25 @@ typedef double vd __attribute__((vector_size(PM_VL * 4), may_alias));
 #define DSET(x) ((double)(x) - (vd){0})
 #define DMAX(a, b) DCHOOSE(a, b, max)
 #define DMIN(a, b) DCHOOSE(a, b, min)
-#define DCLAMP(v, low, high) DMIN(DMAX(v, low), high)
+#define DCLAMP(v, low, high) DMIN(high, DMAX(low, v))
 
 #define VLOAD(p) (*(const vf *)(p))
 #define VSTORE(p, v) (*(vf *)(p) = (v))
 #define VSET(x) ((x) - (vf){0})
-#define VCLAMP(v, low, high) VMIN(VMAX(v, low), high)
+/* The second operand is the result when one is NaN: a NaN stays. */
+#define VCLAMP(v, low, high) VMIN(high, VMAX(low, v))
 
 #define PM_PRAGMA(text) _Pragma(#text)
 #define UNROLL PM_PRAGMA(GCC unroll 32)
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+#if PM_VL == 8
+/* v x 2^power in two steps, since 2^power alone may be out of range; -252 <= power <= 252. */
+ALWAYS_INLINE vf pm_scale(vf v, vf power) {
+    vbits whole = (vbits)_mm256_cvtps_epi32((__m256)power), half = whole >> 1;
+    return v * (vf)((half + 127) << 23) * (vf)((whole - half + 127) << 23);
+}
+#endif
 
 /* Vectors in one 16-channel block. */
 #define PM_VB (PM_BLOCK / PM_VL)

@@ -1,19 +1,94 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* ReLU and ReLU6: clamps, folded into the node before wherever nobody else reads its value. */
+/* Functions of one value: a clamp or a function of the kernels' table, folded into the epilogue of the node before
+ * wherever nobody else reads its value. Alone, a node is a copy with that epilogue. */
+#include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/json.h"
 #include "layers/layer.h"
 
+static const struct {
+    const char *name;
+    enum pm_function function;
+    float low, high;
+} kinds[] = {
+    {"relu", PM_IDENTITY, 0, INFINITY},
+    {"relu6", PM_IDENTITY, 0, 6},
+    {"clip", PM_IDENTITY, -INFINITY, INFINITY},
+    {"leaky_relu", PM_FUNCTION_leaky_relu, -INFINITY, INFINITY},
+    {"sigmoid", PM_FUNCTION_sigmoid, -INFINITY, INFINITY},
+    {"swish", PM_FUNCTION_swish, -INFINITY, INFINITY},
+    {"hard_sigmoid", PM_FUNCTION_hard_sigmoid, -INFINITY, INFINITY},
+    {"hard_swish", PM_FUNCTION_hard_swish, -INFINITY, INFINITY},
+    {"gelu", PM_FUNCTION_gelu, -INFINITY, INFINITY},
+    {"tanh", PM_FUNCTION_tanh, -INFINITY, INFINITY},
+};
+#define KINDS (sizeof kinds / sizeof *kinds)
+
+/* A number that fp32 holds; left alone when it is absent and `optional`. */
+static pomona_status read_number(const struct pm_node *node, const cJSON *attributes, const char *key, int optional,
+                                 float *value, pomona_error *error) {
+    double number;
+    if (optional && !cJSON_HasObjectItem(attributes, key)) return POMONA_OK;
+    POMONA_TRY(pm_json_number(attributes, key, node->name, &number, error));
+    POMONA_RETURN_IF(fabs(number) > FLT_MAX, error, POMONA_BAD_MODEL, "layer %s: `%s` is %g; fp32 ends at %g",
+                     node->name, key, number, FLT_MAX);
+    *value = (float)number;
+    return POMONA_OK;
+}
+
+static pomona_status read_clip(struct pm_node *node, const cJSON *attributes, pomona_error *error) {
+    struct pm_epilogue *epilogue = &node->epilogue;
+    POMONA_TRY(read_number(node, attributes, "low", 0, &epilogue->low, error));
+    POMONA_TRY(read_number(node, attributes, "high", 0, &epilogue->high, error));
+    POMONA_RETURN_IF(epilogue->low > epilogue->high, error, POMONA_BAD_MODEL, "layer %s: clip from %g to %g",
+                     node->name, epilogue->low, epilogue->high);
+    return POMONA_OK;
+}
+
+static pomona_status read_gelu(struct pm_node *node, const cJSON *attributes, pomona_error *error) {
+    const cJSON *approximate = cJSON_GetObjectItemCaseSensitive(attributes, "approximate");
+    POMONA_RETURN_IF(approximate && !cJSON_IsBool(approximate), error, POMONA_BAD_MODEL,
+                     "layer %s: `approximate` must be true or false", node->name);
+    if (cJSON_IsTrue(approximate)) node->epilogue.activation.function = PM_FUNCTION_gelu_tanh;
+    return POMONA_OK;
+}
+
+static pomona_status read_hard_sigmoid(struct pm_node *node, const cJSON *attributes, pomona_error *error) {
+    struct pm_activation *activation = &node->epilogue.activation;
+    activation->alpha = 1 / 6.0f;
+    activation->beta = 0.5f;
+    POMONA_TRY(read_number(node, attributes, "alpha", 1, &activation->alpha, error));
+    return read_number(node, attributes, "beta", 1, &activation->beta, error);
+}
+
+static pomona_status unknown(const struct pm_node *node, const char *kind, pomona_error *error) {
+    char known[256];
+    size_t used = 0;
+    for (size_t i = 0; i < KINDS && used < sizeof known; i++)
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", kinds[i].name);
+    return pm_fail(error, POMONA_UNSUPPORTED, "layer %s: activation `%.32s`; supported: %s", node->name, kind, known);
+}
+
 static pomona_status read(struct pm_node *node, const cJSON *attributes, pomona_error *error) {
+    struct pm_epilogue *epilogue = &node->epilogue;
     const char *kind;
+    size_t i = 0;
     POMONA_TRY(pm_json_string(attributes, "kind", node->name, &kind, error));
-    int relu = !strcmp(kind, "relu"), relu6 = !strcmp(kind, "relu6");
-    POMONA_RETURN_IF(!relu && !relu6, error, POMONA_UNSUPPORTED, "layer %s: activation `%.32s`; supported: relu, relu6",
-                     node->name, kind);
-    pm_epilogue_clamp(node, 0, relu6 ? 6 : INFINITY);
+    while (i < KINDS && strcmp(kind, kinds[i].name) != 0) i++;
+    if (i == KINDS) return unknown(node, kind, error);
+    node->kernel = kinds[i].name;
+    epilogue->low = kinds[i].low;
+    epilogue->high = kinds[i].high;
+    epilogue->activation.function = kinds[i].function;
+    if (!strcmp(kind, "clip")) return read_clip(node, attributes, error);
+    if (kinds[i].function == PM_FUNCTION_gelu) return read_gelu(node, attributes, error);
+    if (kinds[i].function == PM_FUNCTION_hard_sigmoid) return read_hard_sigmoid(node, attributes, error);
+    if (kinds[i].function == PM_FUNCTION_leaky_relu)
+        return read_number(node, attributes, "alpha", 0, &epilogue->activation.alpha, error);
     return POMONA_OK;
 }
 
@@ -24,29 +99,19 @@ static pomona_status infer(struct pm_node *node, const struct pm_shape *inputs, 
 }
 
 static int fold(struct pm_node *node, struct pm_node *before) {
-    if (!(before->layer->takes & PM_TAKES_CLAMP)) return 0;
-    pm_epilogue_clamp(before, node->epilogue.low, node->epilogue.high);
+    const struct pm_epilogue *epilogue = &node->epilogue;
+    unsigned needed = epilogue->activation.function ? PM_TAKES_ACTIVATION : PM_TAKES_CLAMP;
+    if (!(before->layer->takes & needed) || before->epilogue.activation.function) return 0;
+    pm_epilogue_clamp(before, epilogue->low, epilogue->high);
+    before->epilogue.activation = epilogue->activation;
     return 1;
-}
-
-static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
-    POMONA_TRY(pm_check_blocked(node, plan, error));
-    node->packed_count = 2 * PM_BLOCK;
-    node->kernel = "affine";
-    return POMONA_OK;
-}
-
-/* [scale 1][shift 0] for the affine kernel, whose clamp does the work. */
-static void pack(const struct pm_node *node, const struct pm_plan *plan, float *packed) {
-    (void)node, (void)plan;
-    for (int c = 0; c < PM_BLOCK; c++) packed[c] = 1, packed[PM_BLOCK + c] = 0;
 }
 
 static void run_row(const struct pm_node *node, const struct pm_run *run, ptrdiff_t block, float *out, const float *in,
                     const float *none) {
+    static const float ones[PM_BLOCK] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, zeros[PM_BLOCK];
     (void)block, (void)none;
-    run->plan->kernels->affine(out, in, node->packed, node->packed + PM_BLOCK, node->shape.width, node->epilogue.low,
-                               node->epilogue.high);
+    run->plan->kernels->affine(out, in, ones, zeros, node->shape.width, node->epilogue.low, node->epilogue.high);
 }
 
 static void run(const struct pm_node *node, const struct pm_run *run) { pm_each_row(node, run, run_row); }
@@ -55,11 +120,9 @@ const struct pm_layer pm_layer_activation = {
     .name = "activation",
     .min_inputs = 1,
     .max_inputs = 1,
-    .takes = PM_TAKES_CLAMP,
+    .takes = PM_TAKES_CLAMP | PM_TAKES_ACTIVATION,
     .read = read,
     .infer = infer,
     .fold = fold,
-    .prepare = prepare,
-    .pack = pack,
     .run = run,
 };

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Sum of two values, folded into the convolution that makes one of them where nobody else reads it. */
-#include <math.h>
-
 #include "layers/layer.h"
 
 /* `before` is the later of the two, so that the other value is there when it runs. */
@@ -10,7 +8,7 @@ static int fold(struct pm_node *node, struct pm_node *before) {
     struct pm_epilogue *epilogue = &before->epilogue;
     int other = node->inputs[node->inputs[0] == before->value];
     if (other == 0 || node->spread || !(before->layer->takes & PM_TAKES_RESIDUAL) || epilogue->residual >= 0 ||
-        epilogue->low > -INFINITY || epilogue->high < INFINITY)
+        !pm_epilogue_is_linear(epilogue))
         return 0;
     epilogue->residual = other;
     return 1;
@@ -38,7 +36,7 @@ const struct pm_layer pm_layer_add = {
     .name = "add",
     .min_inputs = 2,
     .max_inputs = 2,
-    .takes = PM_TAKES_CLAMP,
+    .takes = PM_TAKES_CLAMP | PM_TAKES_ACTIVATION,
     .infer = pm_pair_infer,
     .fold = fold,
     .prepare = prepare,

@@ -10,6 +10,9 @@
 /* Input floats that a sweep over all output channels may touch before it goes on: half of a 1 MiB L2 cache. */
 #define SWEEP_FLOATS ((uint64_t)512 * 1024 / sizeof(float))
 
+/* Pixels of a run over which an activation goes once they are made: two blocks of them in half of a 32 KiB L1 cache. */
+#define ACTIVATED_PIXELS 128
+
 struct conv {
     struct pm_tilings tilings;
     struct pm_panels panels; /* behind this, in the same block of memory */
@@ -67,6 +70,7 @@ static void choose_runs(const struct pm_node *node, const struct pm_plan *plan, 
     if (dense) { /* any length does: one that a sweep holds */
         uint32_t all = out->shape.height * out->shape.width, tile = (uint32_t)conv->tilings.broad->pixels;
         uint32_t fit = at_least_one(SWEEP_FLOATS / in->shape.channels, all);
+        if (node->epilogue.activation.function) fit = smaller(fit, ACTIVATED_PIXELS);
         pixels = fit < all && fit > tile ? fit / tile * tile : fit;
         conv->runs = (all + pixels - 1) / pixels;
         conv->last_pixels = all - (conv->runs - 1) * pixels;
@@ -136,7 +140,10 @@ static void run_panel(const struct sweep *s, struct pm_conv_tile tile, const str
             tile.input = input + r * conv->input_run;
             tile.output = output + r * conv->output_run;
             tile.residual = residual ? residual + r * conv->residual_run : NULL;
-            pm_conv_run_tiles(panel->tiling, tile, r + 1 < conv->runs ? conv->run_pixels : conv->last_pixels);
+            uint32_t pixels = r + 1 < conv->runs ? conv->run_pixels : conv->last_pixels;
+            pm_conv_run_tiles(panel->tiling, tile, pixels);
+            for (int b = 0; b < panel->tiling->blocks; b++)
+                pm_epilogue_activate(node, s->run, tile.output + b * tile.output_block, (ptrdiff_t)pixels * PM_BLOCK);
         }
     }
 }
@@ -198,7 +205,8 @@ const struct pm_layer pm_layer_conv2d = {
     .roles = {"kernel", "?bias"},
     .min_inputs = 1,
     .max_inputs = 1,
-    .takes = PM_TAKES_PADDING | PM_TAKES_AFFINE | PM_TAKES_RESIDUAL | PM_TAKES_CLAMP | PM_TAKES_PLAIN | PM_TAKES_WHOLE,
+    .takes = PM_TAKES_PADDING | PM_TAKES_AFFINE | PM_TAKES_RESIDUAL | PM_TAKES_CLAMP | PM_TAKES_ACTIVATION |
+             PM_TAKES_PLAIN | PM_TAKES_WHOLE,
     .read = read,
     .infer = infer,
     .prepare = prepare,

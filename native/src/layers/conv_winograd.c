@@ -209,6 +209,8 @@ static void combine(const struct group *g, uint32_t tile, ptrdiff_t block) {
                      at.y * o.residual_row + (ptrdiff_t)at.x * PM_BLOCK;
     }
     g->run->plan->kernels->winograd_output(&o);
+    for (int y = 0; y < o.rows; y++)
+        pm_epilogue_activate(node, g->run, o.output + y * o.output_row, (ptrdiff_t)o.columns * PM_BLOCK);
 }
 
 static void run(const struct pm_node *node, const struct pm_run *run) {

@@ -41,7 +41,7 @@ static const struct pm_depthwise_variant *choose(const struct pm_kernels *kernel
 
 static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
     const struct pm_map *in = &plan->maps[node->inputs[0]];
-    if (in->block != PM_BLOCK || in->shape.channels != node->shape.channels) {
+    if (in->shape.channels != node->shape.channels) {
         node->layer = pm_layer_find("conv2d"); /* reads and writes different lanes: a convolution of many groups */
         return node->layer->prepare(node, plan, error);
     }
@@ -101,6 +101,7 @@ static void run(const struct pm_node *node, const struct pm_run *run) {
                 row.input = input + y * window->stride[0] * in->row_stride;
                 row.output = output + y * out->row_stride;
                 variant->run(&row);
+                pm_epilogue_activate(node, run, row.output, row.pixels * PM_BLOCK);
             }
         }
 }
@@ -110,7 +111,7 @@ const struct pm_layer pm_layer_depthwise_conv2d = {
     .roles = {"kernel", "?bias"},
     .min_inputs = 1,
     .max_inputs = 1,
-    .takes = PM_TAKES_PADDING | PM_TAKES_AFFINE | PM_TAKES_CLAMP,
+    .takes = PM_TAKES_PADDING | PM_TAKES_AFFINE | PM_TAKES_CLAMP | PM_TAKES_ACTIVATION,
     .read = read,
     .infer = infer,
     .prepare = prepare,

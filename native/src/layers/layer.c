@@ -118,12 +118,20 @@ pomona_status pm_pair_infer(struct pm_node *node, const struct pm_shape *inputs,
     return POMONA_OK;
 }
 
-static int clamps(const struct pm_epilogue *epilogue) { return epilogue->low > -INFINITY || epilogue->high < INFINITY; }
+int pm_epilogue_is_linear(const struct pm_epilogue *epilogue) {
+    return epilogue->low == -INFINITY && epilogue->high == INFINITY && !epilogue->activation.function;
+}
+
+void pm_epilogue_activate(const struct pm_node *node, const struct pm_run *run, float *values, ptrdiff_t count) {
+    const struct pm_activation *activation = &node->epilogue.activation;
+    pm_activation_kernel *kernel = run->plan->kernels->activations[activation->function];
+    if (kernel) kernel(values, count, activation->alpha, activation->beta);
+}
 
 int pm_epilogue_affine(struct pm_node *node, struct pm_node *from) {
     struct pm_epilogue *epilogue = &node->epilogue, *more = &from->epilogue;
     if (!more->scale) return 1;
-    if (epilogue->residual >= 0 || clamps(epilogue)) return 0;
+    if (epilogue->residual >= 0 || !pm_epilogue_is_linear(epilogue)) return 0;
     if (!epilogue->scale) {
         epilogue->scale = more->scale;
         epilogue->shift = more->shift;
@@ -168,9 +176,12 @@ void pm_each_row(const struct pm_node *node, const struct pm_run *run, pm_row *r
     const struct pm_map *out = &run->plan->maps[node->value];
     for (uint32_t i = 0; i < run->count; i++)
         for (ptrdiff_t block = 0; block < pm_map_blocks(out); block++)
-            for (ptrdiff_t y = 0; y < out->shape.height; y++)
-                row(node, run, block, pm_value(run, node->value, i) + block * out->block_stride + y * out->row_stride,
-                    input_row(node, run, 0, i, block, y), input_row(node, run, 1, i, block, y));
+            for (ptrdiff_t y = 0; y < out->shape.height; y++) {
+                float *values = pm_value(run, node->value, i) + block * out->block_stride + y * out->row_stride;
+                row(node, run, block, values, input_row(node, run, 0, i, block, y),
+                    input_row(node, run, 1, i, block, y));
+                pm_epilogue_activate(node, run, values, (ptrdiff_t)out->shape.width * PM_BLOCK);
+            }
 }
 
 pomona_status pm_check_blocked(const struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {

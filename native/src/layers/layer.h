@@ -49,11 +49,12 @@ struct pm_window {
 };
 
 /* What was folded into a node, applied in this order: channel c becomes x * scale[c] + shift[c]; the residual is added;
- * the result is clamped. In fp64, so that folding costs no accuracy. */
+ * the result is clamped; the activation follows. In fp64, so that folding costs no accuracy. */
 struct pm_epilogue {
     double *scale, *shift; /* one block of 2 x channels numbers, NULL: 1 and 0 */
     int residual;          /* node whose value is added, -1: none; also the last of the node's inputs */
     float low, high;
+    struct pm_activation activation;
 };
 
 struct pm_node {
@@ -100,14 +101,15 @@ static inline float *pm_value(const struct pm_run *run, int value, uint32_t i) {
 }
 
 enum {
-    PM_TAKES_PADDING = 1,  /* reads a halo of zeros: a zero_pad before it is folded into its window */
-    PM_TAKES_AFFINE = 2,   /* a batch_norm after it is folded into epilogue.scale and shift */
-    PM_TAKES_RESIDUAL = 4, /* an add after it is folded into epilogue.residual */
-    PM_TAKES_CLAMP = 8,    /* a ReLU after it is folded into epilogue.low and high */
-    PM_TAKES_PLAIN = 16,   /* reads the network's input as it is, height x width x channels */
-    PM_IS_AFFINE = 32,     /* does nothing but its epilogue */
-    PM_IS_CONCAT = 64,     /* its value is its inputs, one after the other: they may be written there at once */
-    PM_TAKES_WHOLE = 128   /* reads a map of whole numbers and their unit */
+    PM_TAKES_PADDING = 1,     /* reads a halo of zeros: a zero_pad before it is folded into its window */
+    PM_TAKES_AFFINE = 2,      /* a batch_norm after it is folded into epilogue.scale and shift */
+    PM_TAKES_RESIDUAL = 4,    /* an add after it is folded into epilogue.residual */
+    PM_TAKES_CLAMP = 8,       /* a ReLU after it is folded into epilogue.low and high */
+    PM_TAKES_PLAIN = 16,      /* reads the network's input as it is, height x width x channels */
+    PM_IS_AFFINE = 32,        /* does nothing but its epilogue */
+    PM_IS_CONCAT = 64,        /* its value is its inputs, one after the other: they may be written there at once */
+    PM_TAKES_WHOLE = 128,     /* reads a map of whole numbers and their unit */
+    PM_TAKES_ACTIVATION = 256 /* a function after it is folded into epilogue.activation */
 };
 
 /* Errors made early pass through all that follows, and a short sum costs little: the first layers of a network are
@@ -165,7 +167,14 @@ pomona_status pm_kernel_infer(struct pm_node *node, const struct pm_shape *input
 /* For a layer of two inputs: the shape of the first; `spread`, or the second must have the same shape. */
 pomona_status pm_pair_infer(struct pm_node *node, const struct pm_shape *inputs, pomona_error *error);
 
-/* Scale and shift of `from` after what the epilogue of `node` does already; 0 when a residual or clamp stands between.
+/* No clamp or activation so far: what is linear may still be folded in. */
+int pm_epilogue_is_linear(const struct pm_epilogue *epilogue);
+
+/* The activation of the node's epilogue, over values that its kernel has just written, so that they come from the L1
+ * cache. count: a multiple of 16. pm_each_row does it for its layers. */
+void pm_epilogue_activate(const struct pm_node *node, const struct pm_run *run, float *values, ptrdiff_t count);
+
+/* Scale and shift of `from` after what the epilogue of `node` does already; 0 when more than that stands between.
  * Allocates nothing: `from` may lose its arrays. */
 int pm_epilogue_affine(struct pm_node *node, struct pm_node *from);
 

@@ -41,6 +41,7 @@ const struct pm_kernels pm_kernels_avx2 = {
     .max_pool = max_pool,
     .avg_pool = avg_pool,
     .layer_norm = layer_norm,
+    .activations = pm_activations_avx2,
     .peak = peak,
     .moments = &pm_moment_kernels_avx2,
     .resize = &pm_resize_kernels_avx2,

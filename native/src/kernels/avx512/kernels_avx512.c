@@ -47,6 +47,7 @@ const struct pm_kernels pm_kernels_avx512 = {
     .max_pool = max_pool,
     .avg_pool = avg_pool,
     .layer_norm = layer_norm,
+    .activations = pm_activations_avx512,
     .peak = peak,
     .moments = &pm_moment_kernels_avx512,
     .resize = &pm_resize_kernels_avx512,

@@ -8,8 +8,7 @@
 #include "kernels/windows.h"
 
 static float clamp(float value, float low, float high) {
-    value = value > low ? value : low;
-    return value < high ? value : high;
+    return value < low ? low : value > high ? high : value; /* a NaN stays */
 }
 
 static void conv_1(const struct pm_conv_tile *t) {
@@ -129,6 +128,7 @@ const struct pm_kernels pm_kernels_scalar = {
     .max_pool = max_pool,
     .avg_pool = avg_pool,
     .layer_norm = layer_norm,
+    .activations = pm_activations_scalar,
     .peak = peak,
     .moments = &pm_moment_kernels_scalar,
     .resize = &pm_resize_kernels_scalar,
