@@ -34,6 +34,7 @@ quietly() {
 
 has_command() { command -v "$1" >/dev/null 2>&1; }
 has_library() { has_command pkg-config && pkg-config --exists "$1"; }
+loads() { python3 -c 'import ctypes, sys; ctypes.CDLL(sys.argv[1])' "$1" 2>/dev/null; }
 
 # The Debian packages that this machine lacks, judged by what they bring, so that tools from elsewhere count too. The
 # names are those that Debian and Ubuntu share. Argument: `run`, or `tests`, which adds what only the tests need.
@@ -45,6 +46,7 @@ missing_packages() {
     has_library libjpeg || echo libjpeg-dev
     has_library libcjson || echo libcjson-dev
     has_library zlib || echo zlib1g-dev
+    loads libopenblas.so.0 || echo libopenblas0-pthread # found at run time, by a solve of principal components
     has_library cmocka || echo libcmocka-dev
     has_command javac || echo jdk
     has_command mvn || echo maven

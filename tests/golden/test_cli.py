@@ -13,7 +13,7 @@ from PIL import Image
 
 from support.built import TINY, run_cli
 
-COMMANDS = ["features", "decode", "bench", "model", "doctor"]
+COMMANDS = ["features", "decode", "pca", "bench", "model", "doctor"]
 LENGTH = 40  # numbers in a vector of the tiny test net
 
 
