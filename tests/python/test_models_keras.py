@@ -153,7 +153,7 @@ def test_known_name_brings_its_own_input_and_asks_for_weights(official):
     graph, _ = container.read(official)
     assert (graph["name"], graph["input"]["height"], graph["preprocess"]["mode"]) == ("MobileNetV2", 224, "tf")
     assert graph["provenance"]["licence"] == "Apache-2.0"
-    with pytest.raises(ModelError, match="--weights FILE, or run: models fetch MobileNetV2"):
+    with pytest.raises(ModelError, match=r"--weights FILE \(or random\), or run: models fetch MobileNetV2"):
         convert.from_keras("MobileNetV2")
 
 
@@ -192,11 +192,11 @@ def test_what_is_missing_is_asked_for(small, tmp_path):
         _convert(tmp_path, "broken.keras")
 
 
-def _walk(keras, layers) -> bytes:
+def _walk(keras, layers, output=None) -> bytes:
     inputs = keras.Input((8, 8, 3))
     outputs = layers(inputs)
     graph = GraphBuilder("test", 8, "none")
-    return graph.finish(keras_graph.walk(keras.Model(inputs, outputs), graph), {})
+    return graph.finish(keras_graph.walk(keras.Model(inputs, outputs), graph, output), {})
 
 
 def test_layers_with_options(keras):
@@ -227,13 +227,21 @@ def test_layers_with_options(keras):
 @pytest.mark.parametrize(
     ("build", "words"),
     [
-        (lambda k, x: k.layers.Softmax(name="soft")(x), "layer soft: class Softmax is not supported; supported: Act"),
+        (
+            lambda k, x: k.layers.UpSampling2D(name="up")(x),
+            "layer up: class UpSampling2D is not supported; it reads",
+        ),
         (lambda k, x: k.layers.Lambda(lambda t: t, name="evil")(x), "layer evil: class Lambda is not supported"),
-        (lambda k, x: k.layers.ReLU(max_value=5, name="r")(x), "layer r: ReLU with max_value=5"),
-        (lambda k, x: k.layers.ReLU(negative_slope=0.1, name="r")(x), "layer r: ReLU with negative_slope"),
-        (lambda k, x: k.layers.Activation("tanh", name="t")(x), "layer t: Activation with activation=tanh"),
+        (lambda k, x: k.ops.sqrt(x), r"class ops\.Sqrt is not supported"),
+        (lambda k, x: k.layers.ReLU(threshold=0.5, name="r")(x), "layer r: ReLU with threshold=0.5"),
+        (lambda k, x: k.layers.Activation("selu", name="t")(x), "layer t: Activation with activation=selu"),
+        (lambda k, x: k.layers.Activation(lambda t: t, name="t")(x), "layer t: Activation with activation=<lambda>"),
         (lambda k, x: k.layers.BatchNormalization(axis=1, name="n")(x), "layer n: BatchNormalization with axis=1"),
-        (lambda k, x: k.layers.Add(name="s")([x, x, x]), "layer s: Add with 3 inputs"),
+        (lambda k, x: k.layers.Concatenate(axis=1, name="c")([x, x]), "layer c: Concatenate with axis=1"),
+        (lambda k, x: k.layers.Softmax(axis=1, name="s")(x), "layer s: Softmax with axis=1"),
+        (lambda k, x: k.layers.Multiply(name="m")([x, k.layers.Conv2D(1, 1)(x)]), "layer m: Multiply with inputs of"),
+        (lambda k, x: k.layers.ReLU()(k.layers.Reshape((64, 3), name="w")(x)) * 2, "input of 8 x 8 x 3 reshaped to 64"),
+        (lambda k, x: k.layers.BatchNormalization(name="b")(k.layers.Flatten()(x)), "layer b: .* reshaped to 192"),
         (lambda k, x: [k.layers.ReLU()(x), k.layers.ReLU()(x)], "1 inputs and 2 outputs"),
     ],
 )
@@ -242,10 +250,21 @@ def test_walker_refuses_by_name(keras, build, words):
         _walk(keras, lambda x: build(keras, x))
 
 
-def test_walker_refuses_a_shared_layer(keras):
-    shared = keras.layers.ReLU(name="twice")
-    with pytest.raises(ModelError, match="layer twice: is used more than once"):
-        _walk(keras, lambda x: shared(shared(x)))
+def test_unsupported_layer_is_placed_and_can_be_cut_away(keras):
+    """What it reads, with its size, and who reads it; what stands before it can still be had."""
+
+    def net(x):
+        x = keras.layers.Conv2D(4, 3, name="before")(x)
+        return keras.layers.ReLU(name="after")(keras.layers.UpSampling2D(name="up")(x))
+
+    with pytest.raises(
+        ModelError, match=r"up: .*; it reads before \(6 x 6 x 4\), and after reads it; .*supported: Act"
+    ):
+        _walk(keras, net)
+    graph, tensors = container.read(_walk(keras, net, "before"))
+    assert [node["name"] for node in graph["nodes"]] == ["before"] and len(tensors) == 2
+    with pytest.raises(ModelError, match="no layer is called 'befor'; there are: before"):
+        _walk(keras, net, "befor")
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
