@@ -21,8 +21,6 @@ struct pm_moment_kernels {
     void (*summarize)(const double *panel, ptrdiff_t rows, double *mean, double *largest);
     /* panel[row][j] = (panel[row][j] - mean[j]) x scale[j] */
     void (*center)(double *panel, ptrdiff_t rows, const double *mean, const double *scale);
-    /* As pm_kernels.peak, in fp64. */
-    double (*peak)(unsigned long rounds);
 };
 
 #define PM_KERNELS(level) extern const struct pm_moment_kernels pm_moment_kernels_##level;

@@ -62,22 +62,9 @@ static void center(double *panel, ptrdiff_t rows, const double *mean, const doub
         }
 }
 
-/* Twelve independent chains hide the latency, as in elementwise.inc.c. */
-static double peak(unsigned long rounds) {
-    vd chain[12], factor = DSET(0.999), term = DSET(1e-3);
-    UNROLL for (int i = 0; i < 12; i++) chain[i] = DSET(i);
-    for (unsigned long r = 0; r < rounds; r++) {
-        UNROLL for (int i = 0; i < 12; i++) chain[i] = chain[i] * factor + term;
-        __asm__ volatile("" : "+v"(factor));
-    }
-    UNROLL for (int i = 0; i < 12; i++) __asm__ volatile("" : : "v"(chain[i]));
-    return (double)rounds * 12 * PM_DL;
-}
-
 #define MOMENT_KERNELS(level)                                                                                          \
     const struct pm_moment_kernels pm_moment_kernels_##level = {.name = "moments_f64_" #level,                         \
                                                                 .width = WIDTH,                                        \
                                                                 .multiply = multiply,                                  \
                                                                 .summarize = summarize,                                \
-                                                                .center = center,                                      \
-                                                                .peak = peak};
+                                                                .center = center};

@@ -34,21 +34,5 @@ static void center(double *panel, ptrdiff_t rows, const double *mean, const doub
         for (int j = 0; j < WIDTH; j++) panel[row * WIDTH + j] = (panel[row * WIDTH + j] - mean[j]) * scale[j];
 }
 
-/* Eight chains of one number each. */
-static double peak(unsigned long rounds) {
-    double chain[8] = {0, 1, 2, 3, 4, 5, 6, 7};
-    volatile double factor = 0.999;
-    for (unsigned long r = 0; r < rounds; r++) {
-        double f = factor;
-        for (int i = 0; i < 8; i++) chain[i] = chain[i] * f + 1e-3;
-    }
-    for (int i = 0; i < 8; i++) factor = chain[i];
-    return (double)rounds * 8;
-}
-
-const struct pm_moment_kernels pm_moment_kernels_scalar = {.name = "moments_f64_scalar",
-                                                           .width = WIDTH,
-                                                           .multiply = multiply,
-                                                           .summarize = summarize,
-                                                           .center = center,
-                                                           .peak = peak};
+const struct pm_moment_kernels pm_moment_kernels_scalar = {
+    .name = "moments_f64_scalar", .width = WIDTH, .multiply = multiply, .summarize = summarize, .center = center};
