@@ -42,6 +42,7 @@ def good(pictures):
 def test_pyspark(folder, jar, pictures):
     lines = ["from pyspark.sql import SparkSession", "spark = SparkSession.builder.getOrCreate()"]
     lines += [f"uri = {str(pictures.folder)!r}", snippet("python", "ImageFeaturizer")]
+    lines += [snippet("python", "PCA("), "assert reduced.where('pca IS NOT NULL').count() == 10"]
     lines += ["from pyspark.ml.functions import vector_to_array"]
     lines += ['features = features.where("features IS NOT NULL")']
     lines += ['features = features.withColumn("features", vector_to_array("features", "float32"))']

@@ -55,7 +55,7 @@ final class PcaFit {
     /** The tree of all rows; its root is null where there are none. The caller closes it. */
     StateTree run(int columns) {
         JavaPairRDD<Integer, byte[]> states = states(columns);
-        long room = room() / (4L * columns * (columns + 3)); // states: mean and packed co-moment of doubles
+        long room = room() / (4L * columns * (columns + 8)); // states: docs/pca.md, State file
         while (states.getNumPartitions() > Math.max(room, 1)) {
             states = MergeStates.inGroups(states);
         }
