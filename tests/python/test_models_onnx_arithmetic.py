@@ -173,3 +173,11 @@ def test_layer_normalization_spelled_out(tmp_path, spelling, axis):
     assert node["attributes"]["epsilon"] == np.float32(1e-3)
     np.testing.assert_allclose(tensors[node["weights"]["gamma"]], gamma.ravel(), rtol=1e-6)
     np.testing.assert_allclose(tensors[node["weights"]["beta"]], beta.ravel(), rtol=1e-6, atol=1e-7)
+
+
+def test_a_normalization_without_the_mean_is_refused(tmp_path):
+    net, x = start(opset=13)
+    square = net.node("ReduceMean", net.node("Pow", net.node("Sub", x, 1.0), 2.0), axes=[1])
+    x = net.node("Div", net.node("Sub", x, 1.0), net.node("Sqrt", net.node("Add", square, 1e-3)))
+    with pytest.raises(ModelError, match=r"node Pow_2 \(Pow\) is supported as part of GELU, swish and Layer"):
+        from_onnx(net.save(tmp_path / "net.onnx", x), "tf", include_top=True)
