@@ -58,8 +58,8 @@ class ImageFeaturizer(JavaTransformer, JavaMLReadable["ImageFeaturizer"], JavaML
     maxScans : int, optional
         Scans of a progressive image at most; 0: the library's default, -1: no limit.
     outputType : str, optional
-        `array` of float (default), `vector`, or `top`: array of struct of class and probability, the likeliest first, for
-        models with a classifier.
+        `array` of float (default), `vector`, or `top`: array of struct of class and probability, the likeliest first,
+        for models with a classifier.
     topK : int, optional
         Classes that outputType `top` names; default 5.
     dropInput : bool, optional
