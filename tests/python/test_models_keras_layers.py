@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each layer class and its options: by the float64 oracle, the walker's graph gives what Keras computes."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from pomona.models import ModelError, container, convert, keras_files, keras_gra
 from pomona.models.graph import GraphBuilder
 from pomona.models.preprocess import PREPROCESS
 from support import reference
+from support.material import TOP
 
 SIDES = (9, 10)  # rows, columns
 
@@ -205,6 +208,12 @@ def test_efficientnets_official_weights_are_scaled_as_keras_does(keras, tmp_path
     for key in ("divide", "subtract", "std"):
         np.testing.assert_allclose(ours[key], theirs[key], rtol=1e-6)
     assert theirs["std"][0] == pytest.approx(255 * 0.229 * 0.229**0.5, rel=1e-5)
+
+
+def test_every_layer_is_documented():
+    table = (TOP / "docs/keras.md").read_text(encoding="utf-8").split("## Which layers")[1]
+    rows = [line.split(" | ")[0] for line in table.splitlines() if line.startswith("| `")]
+    assert sorted(re.findall(r"`([\w.]+)`", " ".join(rows))) == sorted(keras_graph.LAYERS)
 
 
 def test_classifier_of_a_name_with_its_classes(keras):
