@@ -26,7 +26,7 @@ LEVELS = {"avx2": {"POMONA_CPU": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}, "best": 
 def start(options: argparse.Namespace, side: str, network: str, batch: int) -> turns.Worker:
     interpreter = sys.executable if side == "ours" else options.peers
     model = options.models / f"{network}.{SUFFIX[side]}"
-    return turns.Worker([interpreter, SIDE, side, model, batch], LEVELS[options.cpu])
+    return turns.Worker([interpreter, SIDE, side, model, batch], {"OMP_NUM_THREADS": "1", **LEVELS[options.cpu]})
 
 
 def best_batch(options: argparse.Namespace, side: str, network: str) -> Tuple[int, turns.Worker]:

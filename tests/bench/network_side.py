@@ -4,14 +4,10 @@ number for each line read.
 
     network_side.py ours|openvino|onnxruntime MODEL BATCH"""
 
-import os
 import sys
 from pathlib import Path
 from time import perf_counter
 from typing import Callable
-
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ[variable] = "1"
 
 import numpy as np
 
