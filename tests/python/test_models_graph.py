@@ -8,7 +8,7 @@ import pytest
 
 from pomona.models import ModelError, container
 from pomona.models.graph import ACTIVATIONS, OPERATORS, GraphBuilder
-from pomona.models.preprocess import PREPROCESS
+from pomona.models.preprocess import OWN, PREPROCESS
 from support import reference, tiny_net
 from support.material import TOP
 
@@ -24,6 +24,8 @@ def _rows(heading: str) -> list:
 def test_preprocess_is_the_documents_table():
     documented = {}
     for mode, channels, *arrays in _rows("### Preprocessing"):
+        if mode == f"`{OWN}`":  # any numbers
+            continue
         numbers = [[float(number) for number in cell.split(",")] for cell in arrays]
         numbers = [row * 3 if len(row) == 1 else row for row in numbers]
         documented[mode.strip("`")] = (channels, *numbers)
@@ -105,6 +107,29 @@ def test_builder_refuses_names_given_twice_and_unknown_outputs():
         graph.finish("y", {})
     with pytest.raises(ModelError, match="preprocessing"):
         GraphBuilder("net", 8, "vgg")
+
+
+def test_what_the_output_does_not_need_is_left_out():
+    graph = _builder()
+    x = graph.node("conv2d", "c", "input", {"kernel": np.ones((1, 1, 3, 2))})
+    graph.node("conv2d", "unused", x, {"kernel": np.ones((1, 1, 2, 2))})
+    written, tensors = container.read(graph.finish(x, {}))
+    assert [node["name"] for node in written["nodes"]] == ["c"] and list(tensors) == ["c/kernel"]
+
+
+def test_scaling_at_the_input_is_folded_unless_it_cannot_be():
+    def written(scale, *more):
+        graph = _builder()
+        x = graph.node("affine", "a", "input", {"scale": np.array(scale), "shift": np.array([1.0, 0, -1])})
+        for name, source in more:
+            x = graph.node("activation", name, source, kind="relu")
+        return container.read(graph.finish(x, {}))[0]
+
+    folded = written([0.5, 1, 4], ("r", "a"))
+    assert [node["name"] for node in folded["nodes"]] == ["r"] and folded["nodes"][0]["inputs"] == ["input"]
+    assert folded["preprocess"]["subtract"] == [-2, 0, 0.25] and folded["preprocess"]["std"] == [2, 1, 0.25]
+    assert [node["name"] for node in written([0.0, 1, 4], ("r", "a"))["nodes"]] == ["a", "r"]  # no division undoes it
+    assert [node["name"] for node in written([0.5, 1, 4])["nodes"]] == ["a"]  # it is the output itself
 
 
 def test_tiny_net_is_what_its_generator_writes():
