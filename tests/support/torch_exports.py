@@ -60,14 +60,15 @@ def _inputs(pixels: np.ndarray) -> torch.Tensor:
 def _draw(net: Any, images: torch.Tensor) -> None:
     """Kernels that keep activations of order one, every scale of order one, statistics of the images."""
     torch.manual_seed(0)
-    for parameter in net.parameters():
-        if parameter.ndim > 1 and min(parameter.shape[0], parameter[0].numel()) > 1:
+    for name, parameter in net.named_parameters():
+        if name.endswith("bias"):  # small: without batch norms large ones would drown the image
+            torch.nn.init.uniform_(parameter, -0.3, 0.3)
+        elif parameter.ndim > 1 and min(parameter.shape[0], parameter[0].numel()) > 1:
             torch.nn.init.normal_(parameter, 0, math.sqrt(2 / parameter[0].numel()))
-        else:  # biases too: 1 lies well within what a bias of order one may be
+        else:
             torch.nn.init.uniform_(parameter, 0.5, 1.5)
     norms = [module for module in net.modules() if isinstance(module, torch.nn.modules.batchnorm._BatchNorm)]
     for norm in norms:
-        torch.nn.init.normal_(norm.bias, 0, 0.3)
         norm.momentum = 1.0
         norm.train()
     with torch.no_grad():
