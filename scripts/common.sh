@@ -46,7 +46,8 @@ missing_packages() {
     has_library libjpeg || echo libjpeg-dev
     has_library libcjson || echo libcjson-dev
     has_library zlib || echo zlib1g-dev
-    loads libopenblas.so.0 || echo libopenblas0-pthread # found at run time, by a solve of principal components
+    has_library lapacke || echo liblapacke-dev
+    loads libopenblas.so.0 || echo libopenblas0-pthread # both found at run time, by a solve of principal components
     has_library cmocka || echo libcmocka-dev
     has_command javac || echo jdk
     has_command mvn || echo maven

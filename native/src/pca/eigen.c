@@ -7,7 +7,8 @@
 #include "pca/lapack.h"
 
 /* LAPACK's columns are our rows, so that our upper triangle is its lower one. */
-static const char *const triangle = "L";
+#define TRIANGLE 'L'
+#define ORDER LAPACK_COL_MAJOR
 
 /* Columns that LAPACK's blocked routines take at once, as their workspace goes. */
 #define BLOCK 64
@@ -38,14 +39,12 @@ static pomona_status check(int info, const char *routine, pomona_error *error) {
 
 /* Values from copies: the vectors need the tridiagonal form again. */
 static pomona_status reduce(struct pm_eigen *e, const struct pm_lapack *lapack, pomona_error *error) {
-    int info = 0;
-    lapack->dsytrd(triangle, &e->n, e->matrix, &e->n, e->diagonal, e->beside, e->tau, e->work, &e->work_length, &info,
-                   1);
+    int info =
+        lapack->dsytrd(ORDER, TRIANGLE, e->n, e->matrix, e->n, e->diagonal, e->beside, e->tau, e->work, e->work_length);
     POMONA_TRY(check(info, "dsytrd", error));
     memcpy(e->values, e->diagonal, (size_t)e->n * sizeof(double));
     memcpy(e->work, e->beside, (size_t)e->n * sizeof(double));
-    lapack->dsterf(&e->n, e->values, e->work, &info);
-    return check(info, "dsterf", error);
+    return check(lapack->dsterf(e->n, e->values, e->work), "dsterf", error);
 }
 
 pomona_status pm_eigen_reduce(struct pm_eigen *eigen, uint32_t threads, pomona_error *error) {
@@ -60,14 +59,13 @@ pomona_status pm_eigen_reduce(struct pm_eigen *eigen, uint32_t threads, pomona_e
 static pomona_status find_vectors(struct pm_eigen *e, int k, const struct pm_lapack *lapack, int *integers,
                                   double *vectors, pomona_error *error) {
     const int first = e->n - k + 1, integer_length = 10 * e->n;
-    const double unused = 0;
-    int info = 0, found = 0, relative = 1;
-    lapack->dstemr("V", k == e->n ? "A" : "I", &e->n, e->diagonal, e->beside, &unused, &unused, &first, &e->n, &found,
-                   e->values, vectors, &e->n, &k, integers + integer_length, &relative, e->work, &e->work_length,
-                   integers, &integer_length, &info, 1, 1);
+    int found = 0, relative = 1;
+    int info = lapack->dstemr(ORDER, 'V', k == e->n ? 'A' : 'I', e->n, e->diagonal, e->beside, 0, 0, first, e->n,
+                              &found, e->values, vectors, e->n, k, integers + integer_length, &relative, e->work,
+                              e->work_length, integers, integer_length);
     POMONA_TRY(check(found == k ? info : info ? info : 1, "dstemr", error));
-    lapack->dormtr("L", triangle, "N", &e->n, &k, e->matrix, &e->n, e->tau, vectors, &e->n, e->work, &e->work_length,
-                   &info, 1, 1, 1);
+    info = lapack->dormtr(ORDER, 'L', TRIANGLE, 'N', e->n, k, e->matrix, e->n, e->tau, vectors, e->n, e->work,
+                          e->work_length);
     return check(info, "dormtr", error);
 }
 

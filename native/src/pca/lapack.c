@@ -5,8 +5,9 @@
 #include <pthread.h>
 #include <string.h>
 
-/* OpenBLAS holds LAPACK too. The other name is what a distribution's own choice of LAPACK is called. */
-static const char *const libraries[] = {"libopenblas.so.0", "liblapack.so.3"};
+/* Debian and its kin keep LAPACKE apart, over the LAPACK that the machine has chosen; elsewhere OpenBLAS holds it too.
+ */
+static const char *const libraries[] = {"liblapacke.so.3", "libopenblas.so.0"};
 
 #define LIBRARIES (sizeof libraries / sizeof *libraries)
 
@@ -26,7 +27,8 @@ static int find(void *library, const char *name, void *function, size_t size) {
 static int find_all(void *library) {
     if (!FIND("openblas_set_num_threads", set_threads) || !FIND("openblas_get_num_threads", get_threads))
         routines.set_threads = NULL;
-    return FIND("dsytrd_", dsytrd) && FIND("dsterf_", dsterf) && FIND("dstemr_", dstemr) && FIND("dormtr_", dormtr);
+    return FIND("LAPACKE_dsytrd_work", dsytrd) && FIND("LAPACKE_dsterf_work", dsterf) &&
+           FIND("LAPACKE_dstemr_work", dstemr) && FIND("LAPACKE_dormtr_work", dormtr);
 }
 
 /* The library stays: OpenBLAS cannot be unloaded while its threads live. */
@@ -35,12 +37,13 @@ static pomona_status load(pomona_error *error) {
     for (size_t i = 0; !loaded && i < LIBRARIES; i++) {
         void *library = dlopen(libraries[i], RTLD_NOW | RTLD_LOCAL);
         loaded = library && find_all(library);
-        if (!loaded && !*reasons) strncat(reasons, library ? "it lacks LAPACK" : dlerror(), sizeof reasons - 1);
+        if (!loaded && !*reasons) strncat(reasons, library ? "it lacks LAPACKE" : dlerror(), sizeof reasons - 1);
     }
-    POMONA_RETURN_IF(!loaded, error, POMONA_UNSUPPORTED,
-                     "solving needs OpenBLAS (libopenblas.so.0) or LAPACK (liblapack.so.3) on this machine; on Debian "
-                     "and Ubuntu: apt-get install libopenblas0-pthread (%s)",
-                     reasons);
+    POMONA_RETURN_IF(
+        !loaded, error, POMONA_UNSUPPORTED,
+        "solving needs OpenBLAS and LAPACKE (liblapacke.so.3, or a libopenblas.so.0 that holds it) on this "
+        "machine; on Debian and Ubuntu: apt-get install liblapacke libopenblas0-pthread (%s)",
+        reasons);
     return POMONA_OK;
 }
 

@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The routines of LAPACK that a solve needs, found at the first solve, so that a process that never solves (an
- * executor) neither needs LAPACK nor has the threads that OpenBLAS starts when it is loaded. */
+/* The routines of LAPACKE that a solve needs, found at the first solve, so that a process that never solves (an
+ * executor) neither needs it nor has the threads that OpenBLAS starts when it is loaded. */
 #ifndef POMONA_PCA_LAPACK_H
 #define POMONA_PCA_LAPACK_H
 
+#include <lapacke.h>
+
 #include "core/status.h"
 
-/* Fortran's conventions: everything by address, lengths of the character arguments at the end. */
+/* LAPACKE's routines without checks and allocations of their own; results are LAPACK's info. */
 struct pm_lapack {
-    void (*dsytrd)(const char *uplo, const int *n, double *a, const int *lda, double *d, double *e, double *tau,
-                   double *work, const int *lwork, int *info, size_t uplo_length);
-    void (*dsterf)(const int *n, double *d, double *e, int *info);
-    void (*dstemr)(const char *jobz, const char *range, const int *n, double *d, double *e, const double *vl,
-                   const double *vu, const int *il, const int *iu, int *m, double *w, double *z, const int *ldz,
-                   const int *nzc, int *isuppz, int *tryrac, double *work, const int *lwork, int *iwork,
-                   const int *liwork, int *info, size_t jobz_length, size_t range_length);
-    void (*dormtr)(const char *side, const char *uplo, const char *trans, const int *m, const int *n, double *a,
-                   const int *lda, const double *tau, double *c, const int *ldc, double *work, const int *lwork,
-                   int *info, size_t side_length, size_t uplo_length, size_t trans_length);
+    lapack_int (*dsytrd)(int order, char uplo, lapack_int n, double *a, lapack_int lda, double *d, double *e,
+                         double *tau, double *work, lapack_int lwork);
+    lapack_int (*dsterf)(lapack_int n, double *d, double *e);
+    lapack_int (*dstemr)(int order, char jobz, char range, lapack_int n, double *d, double *e, double vl, double vu,
+                         lapack_int il, lapack_int iu, lapack_int *m, double *w, double *z, lapack_int ldz,
+                         lapack_int nzc, lapack_int *isuppz, lapack_logical *tryrac, double *work, lapack_int lwork,
+                         lapack_int *iwork, lapack_int liwork);
+    lapack_int (*dormtr)(int order, char side, char uplo, char trans, lapack_int m, lapack_int n, const double *a,
+                         lapack_int lda, const double *tau, double *c, lapack_int ldc, double *work, lapack_int lwork);
     void (*set_threads)(int threads); /* NULL: not OpenBLAS */
     int (*get_threads)(void);
 };
