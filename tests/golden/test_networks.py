@@ -16,6 +16,8 @@ NETWORKS = (
     *("MobileNet", "MobileNetV2", "MobileNetV3Small", "VGG16", "ResNet50", "ResNet50V2", "DenseNet121", "Xception"),
     *("InceptionV3", "InceptionResNetV2", "NASNetMobile", "EfficientNetB0", "EfficientNetV2B0", "ConvNeXtTiny"),
 )
+# Classifiers end in convolutions, in a flattened map and dense layers, behind an average, and behind a layer norm.
+CLASSIFIERS = ("MobileNetV3Small", "VGG16", "DenseNet121", "ConvNeXtTiny")
 # Kernels are turned over in these; the others would repeat it.
 BROKEN = ("MobileNetV3Small", "ResNet50V2", "NASNetMobile", "EfficientNetB0", "ConvNeXtTiny")
 
@@ -44,6 +46,13 @@ def test_network_stays_within_the_gate(lines, network):
     """Ours <= max(1e-4, 4 x TensorFlow's own difference from float64), and features that depend on the image."""
     assert network in lines, lines[""]
     assert lines[network].endswith(" ok"), lines[network]
+
+
+def test_classifiers_stay_within_the_gate():
+    done = _all_networks("--networks", ",".join(CLASSIFIERS), "--include-top", "--batch", "1,3,8")
+    assert [line.split()[-1] for line in done.stdout.splitlines()] == ["ok"] * len(CLASSIFIERS), (
+        done.stdout + done.stderr
+    )
 
 
 @pytest.mark.parametrize("network", BROKEN)

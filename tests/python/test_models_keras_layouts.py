@@ -3,6 +3,7 @@
 
 import copy
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -198,3 +199,12 @@ def test_damaged_weights_are_named(keras2_file, damage, words):
         damage(file["model_weights"])
     with pytest.raises(ModelError, match=words):
         convert.from_keras(str(keras2_file), preprocess="tf")
+
+
+def test_archive_that_claims_to_unpack_to_too_much(keras, tmp_path):
+    path = tmp_path / "bomb.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("metadata.json", json.dumps({"keras_version": "3.0.0"}))
+        archive.writestr("model.weights.h5", bytes(100 << 20))
+    with pytest.raises(ModelError, match="bomb.keras: .* bytes that claim to unpack to 10485"):
+        convert.from_keras(str(path), preprocess="tf")

@@ -30,7 +30,8 @@ def make(case: Any, pixels: np.ndarray, references: int, model: Path, vectors: P
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "net.weights.h5"
         found = {"float32": _in_fp32(case, pixels, references, weights)}
-        model.write_bytes(keras_convert.from_keras(case.name, weights, input_size=case.size))
+        options = {"input_size": case.size, "include_top": case.include_top}
+        model.write_bytes(keras_convert.from_keras(case.name, weights, **options))
         found["float64"] = in_float64(case, weights, pixels[:references])
     _forget()
     partial = vectors.with_suffix(".part.npz")
@@ -62,7 +63,8 @@ def in_float64(case: Any, weights: Path, pixels: np.ndarray) -> np.ndarray:
 
 def _build(case: Any) -> Any:
     shape = (case.size, case.size, 3)
-    return getattr(keras.applications, case.name)(weights=None, include_top=False, input_shape=shape)
+    build = getattr(keras.applications, case.name)
+    return build(weights=None, include_top=case.include_top, input_shape=shape)
 
 
 def _loaded(case: Any, weights: Path) -> Any:
@@ -95,6 +97,8 @@ def _take_statistics(net: Any, inputs: np.ndarray) -> None:
 
 def _vectors(case: Any, net: Any, pixels: np.ndarray) -> np.ndarray:
     maps = _run(net, _inputs(case, pixels, net.compute_dtype))
+    if case.include_top:
+        return maps
     return maps.max((1, 2)) if case.pooling == "max" else maps.mean((1, 2))
 
 

@@ -26,10 +26,17 @@ _SMALL = 72  # maps of odd sides, and of 3 x 3 at the end: statistics of fewer p
 _SMALL_TOO = {"InceptionV3": 139, "InceptionResNetV2": 139}
 
 
+TOP_LAYERS = "top"  # in place of a pooling: the whole classifier and its probabilities
+
+
 class Case(NamedTuple):
     name: str
     size: int
     pooling: str
+
+    @property
+    def include_top(self) -> bool:
+        return self.pooling == TOP_LAYERS
 
 
 @dataclass(frozen=True)
@@ -130,7 +137,8 @@ def measure(case: Case, references: int, level: Optional[str] = None, batches: I
 
 def _rows(case: Case, model: Path, level: Optional[str], *options: str) -> np.ndarray:
     out = CACHE / f"{case.name}-{case.size}.npy"
-    return features_by_cli(model, images(), out, "--pooling", case.pooling, *options, level=level)
+    pooling = () if case.include_top else ("--pooling", case.pooling)
+    return features_by_cli(model, images(), out, *pooling, *options, level=level)
 
 
 def broken(case: Case, references: int, level: Optional[str] = None) -> Dict[str, float]:

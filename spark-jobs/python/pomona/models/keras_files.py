@@ -89,6 +89,7 @@ def _fill(model: Any, path: Path) -> None:
 
     if zipfile.is_zipfile(path):
         with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
+            _check_claims(archive, path)
             model.load_weights(archive.extract("model.weights.h5", folder))
         return
     with h5py.File(path, "r") as file:
@@ -124,9 +125,16 @@ def _read_config(path: Path) -> Tuple[Dict[str, Any], int]:
 
 def _config_of_zip(path: Path) -> Tuple[str, str]:
     with zipfile.ZipFile(path) as archive:
-        return _member(archive, "config.json", path), json.loads(_member(archive, "metadata.json", path))[
-            "keras_version"
-        ]
+        _check_claims(archive, path)
+        metadata = json.loads(_member(archive, "metadata.json", path))
+        return _member(archive, "config.json", path), metadata["keras_version"]
+
+
+def _check_claims(archive: zipfile.ZipFile, path: Path) -> None:
+    """Keras stores weights as they are, and weights hardly shrink: what claims to unpack to much more is hostile."""
+    claimed, held = sum(member.file_size for member in archive.infolist()), path.stat().st_size
+    if claimed > 4 * held + _MAX_CONFIG:
+        raise ModelError(f"{path}: {held} bytes that claim to unpack to {claimed}")
 
 
 def _member(archive: zipfile.ZipFile, name: str, path: Path) -> str:
