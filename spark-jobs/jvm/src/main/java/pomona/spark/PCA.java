@@ -19,8 +19,8 @@ import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.StructType;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import pomona.PcaOptions;
 import pomona.PcaModel;
+import pomona.PcaOptions;
 import pomona.PcaState;
 import pomona.PcaState.BadRows;
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package pomona.spark;
 
-import org.apache.spark.broadcast.Broadcast;
+import org.apache.spark.SparkContext;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.ml.Model;
 import org.apache.spark.ml.Transformer;
 import org.apache.spark.ml.linalg.DenseMatrix;
@@ -23,11 +24,15 @@ import org.apache.spark.sql.types.StructType;
 public final class PCAModel extends Model<PCAModel> implements PcaParams<PCAModel>, MLWritable {
     private static final long serialVersionUID = 1L;
 
+    /** Of a sum of shares: all of them may sum to a little less than 1. */
+    private static final double ROUNDING = 1e-12;
+
     private final String uid;
     private final PcaParamSet paramSet;
     private FittedPca fitted;
     private transient byte[] state;
     private transient Broadcast<FittedPca> sent;
+    private transient SparkContext sender;
 
     /** A model without content, for the reader to fill. */
     public PCAModel(String uid) {
@@ -150,9 +155,6 @@ public final class PCAModel extends Model<PCAModel> implements PcaParams<PCAMode
         return 0;
     }
 
-    /** Of a sum of shares: all of them may sum to a little less than 1. */
-    private static final double ROUNDING = 1e-12;
-
     /** Whether the state of the fit is at hand: in the model that fit returned, and not in one that was loaded. */
     public boolean hasState() {
         return state != null;
@@ -187,14 +189,15 @@ public final class PCAModel extends Model<PCAModel> implements PcaParams<PCAMode
     @Override
     public Dataset<Row> transform(Dataset<?> dataset) {
         StructType schema = transformSchema(dataset.schema());
-        PcaTransform work = new PcaTransform(content(dataset.sparkSession()), dataset.schema(), this);
+        PcaTransform work = new PcaTransform(content(dataset.sparkSession().sparkContext()), dataset.schema(), this);
         return Columns.described(dataset.toDF().mapPartitions(work, SparkLines.rowEncoder(schema)), schema);
     }
 
-    /** Sent to the executors once. */
-    private synchronized Broadcast<FittedPca> content(SparkSession session) {
-        if (sent == null) {
-            sent = JavaSparkContext.fromSparkContext(session.sparkContext()).broadcast(fitted());
+    /** Sent to the executors once in a SparkContext. */
+    private synchronized Broadcast<FittedPca> content(SparkContext context) {
+        if (sender != context) {
+            sent = JavaSparkContext.fromSparkContext(context).broadcast(fitted());
+            sender = context;
         }
         return sent;
     }
