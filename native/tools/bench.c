@@ -45,13 +45,6 @@ static size_t time_calls(pomona_session *session, const uint8_t *pixels, float *
     return count;
 }
 
-uint8_t *tool_noise(size_t size) {
-    uint8_t *bytes = malloc(size);
-    uint32_t state = 1; /* Numerical Recipes' linear congruential generator */
-    for (size_t i = 0; bytes && i < size; i++) bytes[i] = (uint8_t)((state = state * 1664525u + 1013904223u) >> 24);
-    return bytes;
-}
-
 static int measure_session(struct measurement *m, const pomona_model_info *info, pomona_session *session) {
     uint32_t batch = m->options->session.batch;
     size_t size = (size_t)info->input_height * info->input_width * 3 * batch;

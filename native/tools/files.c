@@ -92,3 +92,10 @@ void tool_discard(const char *path) {
     struct stat info;
     if (!lstat(path, &info) && S_ISREG(info.st_mode)) remove(path);
 }
+
+uint8_t *tool_noise(size_t size) {
+    uint8_t *bytes = malloc(size);
+    uint32_t state = 1; /* Numerical Recipes' linear congruential generator */
+    for (size_t i = 0; bytes && i < size; i++) bytes[i] = (uint8_t)((state = state * 1664525u + 1013904223u) >> 24);
+    return bytes;
+}

@@ -82,6 +82,9 @@ struct tool_paths {
 int tool_add_paths(struct tool_paths *list, const char *path);
 void tool_free_paths(struct tool_paths *list);
 
+/* Bytes that look like nothing; the same ones each time. NULL when out of memory, else for free(). */
+uint8_t *tool_noise(size_t size);
+
 /* The whole file in memory of malloc, or EXIT_FAILED after a message. */
 int tool_read_file(const char *path, uint8_t **data, size_t *length);
 
@@ -106,10 +109,7 @@ int tool_npy_start(FILE *file, const char *type, const size_t *shape, int rank);
 /* Seconds of a monotonic clock. */
 double tool_seconds(void);
 
-/* ---- bench.c ---- */
-
-/* Bytes that look like nothing; the same ones each time. NULL when out of memory, else for free(). */
-uint8_t *tool_noise(size_t size);
+/* ---- bench_layers.c ---- */
 
 /* The table of `bench --layers`; returns an exit status. */
 int tool_bench_layers(const struct tool_options *options, pomona_model *model);
