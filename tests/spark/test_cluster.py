@@ -63,8 +63,8 @@ def test_native_memory_returns_to_the_model_alone(one_executor):
 
 
 def test_resident_memory_stays(one_executor):
-    """By the median of the slopes between any two jobs (Theil and Sen): what leaks grows with every job, while the JVM's
-    own steps, for code that it compiles late, come once."""
+    """By the median of the slopes between any two jobs (Theil and Sen): a leak grows with every job, while the
+    JVM's own steps, for code that it compiles late, come once."""
     resident = [int(next(iter(job["executors"].values()))["residentBytes"]) for job in one_executor["jobs"]]
     samples = itertools.combinations(enumerate(resident), 2)
     slope = statistics.median((later - value) / (after - job) for (job, value), (after, later) in samples)
