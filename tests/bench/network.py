@@ -42,7 +42,15 @@ def best_batch(options: argparse.Namespace, side: str, network: str) -> Tuple[in
 
 
 def measure(options: argparse.Namespace, network: str, batches: Dict[str, List[str]]) -> turns.Row:
-    sides = {side: best_batch(options, side, network) for side in SUFFIX}
+    """A peer that cannot run the network has no samples."""
+    sides = {}
+    for side in SUFFIX:
+        try:
+            sides[side] = best_batch(options, side, network)
+        except RuntimeError as error:
+            if side == "ours":
+                raise
+            print(f"{network}: {error}", file=sys.stderr)
     for side, (batch, _) in sides.items():
         batches[side].append(f"{network} {batch}")
     row = turns.take_turns(network, {side: worker for side, (_, worker) in sides.items()}, options.rounds)
