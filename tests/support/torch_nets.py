@@ -68,21 +68,24 @@ def _windows(x: Map, k: int, stride: int, pad: int, fill: float) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(x, (k, k), axis=(1, 2))[:, ::stride, ::stride]
 
 
-def resnet(net: Layers, x: Map, repeats: Tuple[int, ...], bottleneck: bool, classes: int) -> Tuple[Map, np.ndarray]:
+def resnet(
+    net: Layers, x: Map, repeats: Tuple[int, ...], bottleneck: bool, base: int, classes: int
+) -> Tuple[Map, np.ndarray]:
     """The feature map and the logits."""
     x = max_pool(relu(net.norm(net.conv(x, "conv1", 64, 7, 2, 3), "bn1")), 3, 2, 1)
     for stage, count in enumerate(repeats, 1):
         for index in range(count):
-            x = _residual(
-                net, x, f"layer{stage}.{index}", 32 * 2**stage, 2 if stage > 1 and index == 0 else 1, bottleneck
-            )
+            stride = 2 if stage > 1 and index == 0 else 1
+            x = _residual(net, x, f"layer{stage}.{index}", 32 * 2**stage, stride, base if bottleneck else 0)
     return x, net.linear(x.mean((1, 2)), "fc", classes)
 
 
-def _residual(net: Layers, x: Map, name: str, width: int, stride: int, bottleneck: bool) -> Map:
-    if bottleneck:
-        y = relu(net.norm(net.conv(x, f"{name}.conv1", width, 1), f"{name}.bn1"))
-        y = relu(net.norm(net.conv(y, f"{name}.conv2", width, 3, stride, 1), f"{name}.bn2"))
+def _residual(net: Layers, x: Map, name: str, width: int, stride: int, base: int) -> Map:
+    """`base`: inner width of a bottleneck of the first stage; 0: no bottleneck."""
+    if base:
+        inner = width * base // 64
+        y = relu(net.norm(net.conv(x, f"{name}.conv1", inner, 1), f"{name}.bn1"))
+        y = relu(net.norm(net.conv(y, f"{name}.conv2", inner, 3, stride, 1), f"{name}.bn2"))
         y = net.norm(net.conv(y, f"{name}.conv3", 4 * width, 1), f"{name}.bn3")
     else:
         y = relu(net.norm(net.conv(x, f"{name}.conv1", width, 3, stride, 1), f"{name}.bn1"))
@@ -144,12 +147,13 @@ def squeezenet(net: Layers, x: Map, version: str, classes: int) -> Tuple[Map, np
     return x, logits
 
 
-RESNETS = {
-    "resnet18": ((2, 2, 2, 2), False),
-    "resnet34": ((3, 4, 6, 3), False),
-    "resnet50": ((3, 4, 6, 3), True),
-    "resnet101": ((3, 4, 23, 3), True),
-    "resnet152": ((3, 8, 36, 3), True),
+RESNETS = {  # blocks of each stage, bottlenecks, their inner width in the first stage
+    "resnet18": ((2, 2, 2, 2), False, 64),
+    "resnet34": ((3, 4, 6, 3), False, 64),
+    "resnet50": ((3, 4, 6, 3), True, 64),
+    "resnet101": ((3, 4, 23, 3), True, 64),
+    "resnet152": ((3, 8, 36, 3), True, 64),
+    "wide_resnet50_2": ((3, 4, 6, 3), True, 128),
 }
 
 

@@ -1,20 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""torchvision's ResNet, MobileNetV2 and SqueezeNet, from their state dicts."""
+"""torchvision's ResNet and Wide ResNet, MobileNetV2 and SqueezeNet, from their state dicts."""
 
-from typing import Any, Callable, Dict, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Tuple
 
 from pomona.models.graph import INPUT
 from pomona.models.torch_net import State, TorchNet
 
 _EPSILON = 1e-5
 
-# Blocks of each stage, and whether a block is a bottleneck of 1x1, 3x3, 1x1 (four times as wide at its end).
+
+class _ResNet(NamedTuple):
+    repeats: Sequence[int]  # blocks of each stage
+    bottleneck: bool = True  # a block is 1x1, 3x3, 1x1, four times as wide at its end
+    widening: int = 1  # of a bottleneck's inner convolutions
+
+
 _RESNETS = {
-    "resnet18": ((2, 2, 2, 2), False),
-    "resnet34": ((3, 4, 6, 3), False),
-    "resnet50": ((3, 4, 6, 3), True),
-    "resnet101": ((3, 4, 23, 3), True),
-    "resnet152": ((3, 8, 36, 3), True),
+    "resnet18": _ResNet((2, 2, 2, 2), bottleneck=False),
+    "resnet34": _ResNet((3, 4, 6, 3), bottleneck=False),
+    "resnet50": _ResNet((3, 4, 6, 3)),
+    "resnet101": _ResNet((3, 4, 23, 3)),
+    "resnet152": _ResNet((3, 8, 36, 3)),
+    "wide_resnet50_2": _ResNet((3, 4, 6, 3), widening=2),
 }
 
 # Expansion, filters, repeats, stride of the first.
@@ -57,21 +64,21 @@ Built = Tuple[str, str, Head]  # feature map, what the tensors of the classifier
 
 
 def _resnet(net: TorchNet, network: str) -> Built:
-    repeats, bottleneck = _RESNETS[network]
+    kind = _RESNETS[network]
     x = net.act(net.norm(net.conv(INPUT, "conv1", "conv1", 7, 64, stride=2, padding=3), "bn1"), "relu")
     x = net.max_pool(x, "maxpool", 3, 2, padding=1)
-    for stage, count in enumerate(repeats):
+    for stage, count in enumerate(kind.repeats):
         for index in range(count):
             stride = 2 if stage and not index else 1
-            x = _residual(net, x, f"layer{stage + 1}.{index}", 64 << stage, stride, bottleneck)
+            x = _residual(net, x, f"layer{stage + 1}.{index}", 64 << stage, stride, kind)
     return x, "fc", lambda features, classes: net.dense(net.average(features), "fc", classes)
 
 
-def _residual(net: TorchNet, x: str, name: str, width: int, stride: int, bottleneck: bool) -> str:
+def _residual(net: TorchNet, x: str, name: str, width: int, stride: int, kind: _ResNet) -> str:
+    inner = kind.widening * width
     # kernel, filters, stride: the stride of a bottleneck is at its 3x3
-    windows = (
-        ((1, width, 1), (3, width, stride), (1, 4 * width, 1)) if bottleneck else ((3, width, stride), (3, width, 1))
-    )
+    bottleneck = (1, inner, 1), (3, inner, stride), (1, 4 * width, 1)
+    windows = bottleneck if kind.bottleneck else ((3, width, stride), (3, width, 1))
     y = x
     for index, (kernel, filters, step) in enumerate(windows, 1):
         y = net.conv(y, f"{name}.conv{index}", f"{name}.conv{index}", kernel, filters, step, kernel // 2)
