@@ -25,10 +25,8 @@ class Layers:
         windows = _windows(x, k, stride, pad, 0.0)  # [c][oh][ow][k][k]
         if self._random is None:
             return np.zeros((out, *windows.shape[1:3]))
-        if groups > 1:  # depthwise
-            y = np.einsum("cijkl,ckl->cij", windows, kernel[:, 0].astype(np.float64))
-        else:
-            y = np.tensordot(kernel.astype(np.float64), windows, axes=([1, 2, 3], [0, 3, 4]))
+        parts = zip(np.split(kernel.astype(np.float64), groups), np.split(windows, groups))
+        y = np.concatenate([np.tensordot(part, seen, axes=([1, 2, 3], [0, 3, 4])) for part, seen in parts])
         return y + shift[:, None, None].astype(np.float64)
 
     def norm(self, x: Map, name: str) -> Map:
@@ -69,23 +67,23 @@ def _windows(x: Map, k: int, stride: int, pad: int, fill: float) -> np.ndarray:
 
 
 def resnet(
-    net: Layers, x: Map, repeats: Tuple[int, ...], bottleneck: bool, base: int, classes: int
+    net: Layers, x: Map, repeats: Tuple[int, ...], bottleneck: bool, base: int, groups: int, classes: int
 ) -> Tuple[Map, np.ndarray]:
     """The feature map and the logits."""
     x = max_pool(relu(net.norm(net.conv(x, "conv1", 64, 7, 2, 3), "bn1")), 3, 2, 1)
     for stage, count in enumerate(repeats, 1):
         for index in range(count):
             stride = 2 if stage > 1 and index == 0 else 1
-            x = _residual(net, x, f"layer{stage}.{index}", 32 * 2**stage, stride, base if bottleneck else 0)
+            x = _residual(net, x, f"layer{stage}.{index}", 32 * 2**stage, stride, base if bottleneck else 0, groups)
     return x, net.linear(x.mean((1, 2)), "fc", classes)
 
 
-def _residual(net: Layers, x: Map, name: str, width: int, stride: int, base: int) -> Map:
+def _residual(net: Layers, x: Map, name: str, width: int, stride: int, base: int, groups: int) -> Map:
     """`base`: inner width of a bottleneck of the first stage; 0: no bottleneck."""
     if base:
         inner = width * base // 64
         y = relu(net.norm(net.conv(x, f"{name}.conv1", inner, 1), f"{name}.bn1"))
-        y = relu(net.norm(net.conv(y, f"{name}.conv2", inner, 3, stride, 1), f"{name}.bn2"))
+        y = relu(net.norm(net.conv(y, f"{name}.conv2", inner, 3, stride, 1, groups), f"{name}.bn2"))
         y = net.norm(net.conv(y, f"{name}.conv3", 4 * width, 1), f"{name}.bn3")
     else:
         y = relu(net.norm(net.conv(x, f"{name}.conv1", width, 3, stride, 1), f"{name}.bn1"))
@@ -147,13 +145,14 @@ def squeezenet(net: Layers, x: Map, version: str, classes: int) -> Tuple[Map, np
     return x, logits
 
 
-RESNETS = {  # blocks of each stage, bottlenecks, their inner width in the first stage
-    "resnet18": ((2, 2, 2, 2), False, 64),
-    "resnet34": ((3, 4, 6, 3), False, 64),
-    "resnet50": ((3, 4, 6, 3), True, 64),
-    "resnet101": ((3, 4, 23, 3), True, 64),
-    "resnet152": ((3, 8, 36, 3), True, 64),
-    "wide_resnet50_2": ((3, 4, 6, 3), True, 128),
+RESNETS = {  # blocks of each stage, bottlenecks, their inner width in the first stage, groups of the 3x3
+    "resnet18": ((2, 2, 2, 2), False, 64, 1),
+    "resnet34": ((3, 4, 6, 3), False, 64, 1),
+    "resnet50": ((3, 4, 6, 3), True, 64, 1),
+    "resnet101": ((3, 4, 23, 3), True, 64, 1),
+    "resnet152": ((3, 8, 36, 3), True, 64, 1),
+    "wide_resnet50_2": ((3, 4, 6, 3), True, 128, 1),
+    "resnext50_32x4d": ((3, 4, 6, 3), True, 128, 32),
 }
 
 

@@ -28,13 +28,23 @@ class TorchNet:
         return self._channels[x]
 
     def conv(
-        self, x: str, name: str, source: str, kernel: int, filters: int, stride: int = 1, padding: Any = 0, bias=False
+        self,
+        x: str,
+        name: str,
+        source: str,
+        kernel: int,
+        filters: int,
+        stride: int = 1,
+        padding: Any = 0,
+        bias: bool = False,
+        groups: int = 1,
     ) -> str:
-        weight = self._take(f"{source}.weight", (filters, self._channels[x], kernel, kernel))
+        weight = self._take(f"{source}.weight", (filters, self._channels[x] // groups, kernel, kernel))
         weights = {"kernel": weight.transpose(2, 3, 1, 0)}  # [out][in][kh][kw] -> [kh][kw][in][out]
         if bias:
             weights["bias"] = self._take(f"{source}.bias", (filters,))
-        y = self._graph.node("conv2d", name, x, weights, **_window(stride, padding))
+        grouped = {"groups": groups} if groups > 1 else {}
+        y = self._graph.node("conv2d", name, x, weights, **_window(stride, padding), **grouped)
         return self._has(y, filters)
 
     def depthwise(self, x: str, name: str, source: str, kernel: int, stride: int = 1, padding: Any = 0) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""torchvision's ResNet and Wide ResNet, MobileNetV2 and SqueezeNet, from their state dicts."""
+"""torchvision's ResNet, Wide ResNet and ResNeXt, MobileNetV2 and SqueezeNet, from their state dicts."""
 
 from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Tuple
 
@@ -13,6 +13,7 @@ class _ResNet(NamedTuple):
     repeats: Sequence[int]  # blocks of each stage
     bottleneck: bool = True  # a block is 1x1, 3x3, 1x1, four times as wide at its end
     widening: int = 1  # of a bottleneck's inner convolutions
+    groups: int = 1  # of its 3x3
 
 
 _RESNETS = {
@@ -22,6 +23,7 @@ _RESNETS = {
     "resnet101": _ResNet((3, 4, 23, 3)),
     "resnet152": _ResNet((3, 8, 36, 3)),
     "wide_resnet50_2": _ResNet((3, 4, 6, 3), widening=2),
+    "resnext50_32x4d": _ResNet((3, 4, 6, 3), widening=2, groups=32),
 }
 
 # Expansion, filters, repeats, stride of the first.
@@ -76,12 +78,13 @@ def _resnet(net: TorchNet, network: str) -> Built:
 
 def _residual(net: TorchNet, x: str, name: str, width: int, stride: int, kind: _ResNet) -> str:
     inner = kind.widening * width
-    # kernel, filters, stride: the stride of a bottleneck is at its 3x3
-    bottleneck = (1, inner, 1), (3, inner, stride), (1, 4 * width, 1)
-    windows = bottleneck if kind.bottleneck else ((3, width, stride), (3, width, 1))
+    # kernel, filters, stride, groups: the stride of a bottleneck is at its 3x3
+    bottleneck = (1, inner, 1, 1), (3, inner, stride, kind.groups), (1, 4 * width, 1, 1)
+    windows = bottleneck if kind.bottleneck else ((3, width, stride, 1), (3, width, 1, 1))
     y = x
-    for index, (kernel, filters, step) in enumerate(windows, 1):
-        y = net.conv(y, f"{name}.conv{index}", f"{name}.conv{index}", kernel, filters, step, kernel // 2)
+    for index, (kernel, filters, step, groups) in enumerate(windows, 1):
+        source = f"{name}.conv{index}"
+        y = net.conv(y, source, source, kernel, filters, step, kernel // 2, groups=groups)
         y = net.norm(y, f"{name}.bn{index}")
         y = net.act(y, "relu") if index < len(windows) else y
     filters = net.channels(y)
