@@ -27,7 +27,7 @@ def _first(pixels):
 @pytest.mark.parametrize("size", [64, 75])
 @pytest.mark.parametrize(
     "network",
-    "resnet18 resnet50 wide_resnet50_2 resnext50_32x4d mobilenet_v2 squeezenet1_0 squeezenet1_1".split(),
+    "resnet18 resnet50 wide_resnet50_2 resnext50_32x4d mobilenet_v2 regnet_y_400mf squeezenet1_0 squeezenet1_1".split(),
 )
 def test_features_and_probabilities_are_the_networks(network, size):
     pixels, net = _pixels(size), torch_nets.Layers(seed=1)

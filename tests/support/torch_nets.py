@@ -145,6 +145,26 @@ def squeezenet(net: Layers, x: Map, version: str, classes: int) -> Tuple[Map, np
     return x, logits
 
 
+def regnet_y_400mf(net: Layers, x: Map, classes: int) -> Tuple[Map, np.ndarray]:
+    x = relu(net.norm(net.conv(x, "stem.0", 32, 3, 2, 1), "stem.1"))
+    for stage, (depth, width) in enumerate(((1, 48), (3, 104), (6, 208), (6, 440)), 1):
+        for index in range(depth):
+            x = _regnet_block(net, x, f"trunk_output.block{stage}.block{stage}-{index}", width, 2 if index == 0 else 1)
+    return x, net.linear(x.mean((1, 2)), "fc", classes)
+
+
+def _regnet_block(net: Layers, x: Map, name: str, width: int, stride: int) -> Map:
+    y = relu(net.norm(net.conv(x, f"{name}.f.a.0", width, 1), f"{name}.f.a.1"))
+    y = relu(net.norm(net.conv(y, f"{name}.f.b.0", width, 3, stride, 1, groups=width // 8), f"{name}.f.b.1"))
+    means = y.mean((1, 2), keepdims=True)
+    inside = relu(net.conv(means, f"{name}.f.se.fc1", len(x) // 4, 1, bias=True))
+    y = y / (1 + np.exp(-net.conv(inside, f"{name}.f.se.fc2", width, 1, bias=True)))
+    y = net.norm(net.conv(y, f"{name}.f.c.0", width, 1), f"{name}.f.c.1")
+    if y.shape != x.shape:
+        x = net.norm(net.conv(x, f"{name}.proj.0", width, 1, stride), f"{name}.proj.1")
+    return relu(x + y)
+
+
 RESNETS = {  # blocks of each stage, bottlenecks, their inner width in the first stage, groups of the 3x3
     "resnet18": ((2, 2, 2, 2), False, 64, 1),
     "resnet34": ((3, 4, 6, 3), False, 64, 1),
@@ -162,4 +182,6 @@ def run(network: str, net: Layers, x: Map, classes: int = 1000) -> Tuple[Map, np
         return resnet(net, x, *RESNETS[network], classes)
     if network == "mobilenet_v2":
         return mobilenet_v2(net, x, classes)
+    if network == "regnet_y_400mf":
+        return regnet_y_400mf(net, x, classes)
     return squeezenet(net, x, network[len("squeezenet") :], classes)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""torchvision's ResNet, Wide ResNet and ResNeXt, MobileNetV2 and SqueezeNet, from their state dicts."""
+"""torchvision's ResNet, Wide ResNet, ResNeXt, MobileNetV2, RegNet and SqueezeNet, from their state dicts."""
 
 from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Tuple
 
@@ -36,6 +36,9 @@ _MOBILENET_V2 = (
     (6, 160, 3, 2),
     (6, 320, 1, 1),
 )
+
+# Blocks and channels of each stage, channels of a group, and the share of a block's input that its gate squeezes to.
+_REGNETS = {"regnet_y_400mf": ((1, 3, 6, 6), (48, 104, 208, 440), 8, 0.25)}
 
 # The first layer's window and filters, then a number for a fire module that squeezes to so many channels, 0 for a pool.
 _SQUEEZENETS = {
@@ -117,6 +120,29 @@ def _mobilenet_v2(net: TorchNet, network: str) -> Built:
     return x, "classifier", lambda features, classes: net.dense(net.average(features), "classifier.1", classes)
 
 
+def _regnet(net: TorchNet, network: str) -> Built:
+    def conv_norm(x: str, source: str, kernel: int, filters: int, stride: int = 1, groups: int = 1) -> str:
+        return net.norm(
+            net.conv(x, source, f"{source}.0", kernel, filters, stride, kernel // 2, groups=groups), f"{source}.1"
+        )
+
+    def block(x: str, source: str, filters: int, stride: int) -> str:
+        y = net.act(conv_norm(x, f"{source}.f.a", 1, filters), "relu")
+        y = net.act(conv_norm(y, f"{source}.f.b", 3, filters, stride, filters // group), "relu")
+        y = net.gate(y, f"{source}.f.se", round(squeeze * net.channels(x)))
+        y = conv_norm(y, f"{source}.f.c", 1, filters)
+        if stride > 1 or net.channels(x) != filters:
+            x = conv_norm(x, f"{source}.proj", 1, filters, stride)
+        return net.act(net.add(f"{source}.add", y, x), "relu")
+
+    repeats, widths, group, squeeze = _REGNETS[network]
+    x = net.act(conv_norm(INPUT, "stem", 3, 32, 2), "relu")
+    for stage, (count, filters) in enumerate(zip(repeats, widths), 1):
+        for index in range(count):
+            x = block(x, f"trunk_output.block{stage}.block{stage}-{index}", filters, 1 if index else 2)
+    return x, "fc", lambda features, classes: net.dense(net.average(features), "fc", classes)
+
+
 def _squeezenet(net: TorchNet, network: str) -> Built:
     def conv(x: str, source: str, kernel: int, filters: int, stride: int = 1, padding: int = 0) -> str:
         return net.act(net.conv(x, source, source, kernel, filters, stride, padding, bias=True), "relu")
@@ -137,5 +163,6 @@ def _squeezenet(net: TorchNet, network: str) -> Built:
 NETWORKS = {
     **dict.fromkeys(_RESNETS, _resnet),
     "mobilenet_v2": _mobilenet_v2,
+    **dict.fromkeys(_REGNETS, _regnet),
     **dict.fromkeys(_SQUEEZENETS, _squeezenet),
 }
