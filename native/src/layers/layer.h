@@ -189,9 +189,6 @@ typedef void pm_row(const struct pm_node *node, const struct pm_run *run, ptrdif
                     const float *b);
 void pm_each_row(const struct pm_node *node, const struct pm_run *run, pm_row *row);
 
-/* UNSUPPORTED when an input of the node is the network's input, which is not blocked. */
-pomona_status pm_check_blocked(const struct pm_node *node, const struct pm_plan *plan, pomona_error *error);
-
 /* Scale and shift of the epilogue as kernels want them, for `count` channels from `first` on; the optional weight
  * `bias` comes before it. Both 0 for channels past the last. */
 void pm_epilogue_pack(const struct pm_node *node, uint32_t first, uint32_t count, float *to_scale, float *to_shift);
