@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Principal components: the estimator and its model."""
 
-from typing import Optional
+from typing import Optional, TypeVar
 
 from pyspark import keyword_only
 from pyspark.ml.linalg import DenseMatrix, DenseVector
@@ -13,9 +13,11 @@ from pyspark.sql import SparkSession
 from pomona.spark.functions import java_class
 from pomona.spark.stage import JvmStage, param
 
+_Stage = TypeVar("_Stage", bound="_PCAParams")  # what a setter is called on, it returns
+
 
 class _PCAParams(JavaParams):
-    """The Params that estimator and model share."""
+    """The Params that estimator and model share, with the setters of those that do not belong to the fit."""
 
     inputCol = param(
         "inputCol",
@@ -47,8 +49,14 @@ class _PCAParams(JavaParams):
     )
     outputType = param("outputType", "vector (default) or array (of double)", TypeConverters.toString)
 
+    def setInputCol(self: _Stage, value: str) -> _Stage:
+        return self._set(inputCol=value)
+
     def getInputCol(self) -> str:
         return self.getOrDefault(self.inputCol)
+
+    def setOutputCol(self: _Stage, value: str) -> _Stage:
+        return self._set(outputCol=value)
 
     def getOutputCol(self) -> str:
         return self.getOrDefault(self.outputCol)
@@ -63,11 +71,20 @@ class _PCAParams(JavaParams):
     def getStandardize(self) -> bool:
         return self.getOrDefault(self.standardize)
 
+    def setCenter(self: _Stage, value: bool) -> _Stage:
+        return self._set(center=value)
+
     def getCenter(self) -> bool:
         return self.getOrDefault(self.center)
 
+    def setBadRows(self: _Stage, value: str) -> _Stage:
+        return self._set(badRows=value)
+
     def getBadRows(self) -> str:
         return self.getOrDefault(self.badRows)
+
+    def setOutputType(self: _Stage, value: str) -> _Stage:
+        return self._set(outputType=value)
 
     def getOutputType(self) -> str:
         return self.getOrDefault(self.outputType)
@@ -166,12 +183,6 @@ class PCA(_PCAParams, JvmStage, JavaEstimator["PCAModel"], JavaMLReadable["PCA"]
         model._transfer_params_from_java()  # k, where the fit found it
         return model
 
-    def setInputCol(self, value: str) -> "PCA":
-        return self._set(inputCol=value)
-
-    def setOutputCol(self, value: str) -> "PCA":
-        return self._set(outputCol=value)
-
     def setK(self, value: int) -> "PCA":
         return self._set(k=value)
 
@@ -180,15 +191,6 @@ class PCA(_PCAParams, JvmStage, JavaEstimator["PCAModel"], JavaMLReadable["PCA"]
 
     def setStandardize(self, value: bool) -> "PCA":
         return self._set(standardize=value)
-
-    def setCenter(self, value: bool) -> "PCA":
-        return self._set(center=value)
-
-    def setBadRows(self, value: str) -> "PCA":
-        return self._set(badRows=value)
-
-    def setOutputType(self, value: str) -> "PCA":
-        return self._set(outputType=value)
 
     def setMaxTasks(self, value: int) -> "PCA":
         return self._set(maxTasks=value)
@@ -211,21 +213,6 @@ class PCAModel(_PCAParams, JavaModel, JavaMLReadable["PCAModel"], JavaMLWritable
     """
 
     __module__ = "pomona.spark"
-
-    def setInputCol(self, value: str) -> "PCAModel":
-        return self._set(inputCol=value)
-
-    def setOutputCol(self, value: str) -> "PCAModel":
-        return self._set(outputCol=value)
-
-    def setCenter(self, value: bool) -> "PCAModel":
-        return self._set(center=value)
-
-    def setBadRows(self, value: str) -> "PCAModel":
-        return self._set(badRows=value)
-
-    def setOutputType(self, value: str) -> "PCAModel":
-        return self._set(outputType=value)
 
     @property
     def pc(self) -> DenseMatrix:
