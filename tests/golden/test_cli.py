@@ -12,7 +12,9 @@ import pytest
 from PIL import Image
 
 from pomona.models.graph import GraphBuilder
+from support import reference
 from support.built import TINY, run_cli
+from support.material import worst_difference
 
 COMMANDS = ["features", "decode", "pca", "bench", "model", "doctor"]
 LENGTH = 40  # numbers in a vector of the tiny test net
@@ -142,6 +144,21 @@ def test_pooling(images, tmp_path):
     whole = vectors(tmp_path / "none.npy", "--pooling", "none", *images).reshape(3, -1, LENGTH)
     assert np.array_equal(whole.max(1), vectors(tmp_path / "max.npy", "--pooling", "max", *images))
     np.testing.assert_allclose(vectors(tmp_path / "avg.npy", *images), whole.mean(1), rtol=1e-5, atol=1e-6)
+
+
+def test_fit(images, tmp_path):
+    """Pillow's pixels, squashed or cut from the middle, through the network in float64."""
+    size, found = 32, {fit: vectors(tmp_path / f"{fit}.npy", "--fit", fit, *images) for fit in ("squash", "crop")}
+    for index, image in enumerate(Image.open(path).convert("RGB") for path in images):
+        larger = max(size / image.width, size / image.height)
+        wide, high = int(image.width * larger), int(image.height * larger)
+        left, top = round((wide - size) / 2), round((high - size) / 2)
+        cut = image.resize((wide, high), Image.Resampling.BICUBIC).crop((left, top, left + size, top + size))
+        whole = image.resize((size, size), Image.Resampling.BICUBIC)
+        for fit, pixels in (("squash", whole), ("crop", cut)):
+            exact = reference.run(TINY, np.asarray(pixels)[None])
+            assert worst_difference(found[fit][index : index + 1], exact) < 1e-5, fit
+        assert worst_difference(found["crop"][index : index + 1], reference.run(TINY, np.asarray(whole)[None])) > 1e-3
 
 
 def test_batch_and_threads(images, tmp_path):
