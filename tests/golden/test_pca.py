@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from support.built import run_cli
-from support.pca import assert_same_moment, equal_pairs
+from support.pca import assert_same_moment, turned
 
 SCALES = {"1e100": 10.0 ** np.arange(-100, 101, 20), "1e300": 10.0 ** np.arange(-300, 301, 60)}
 
@@ -144,13 +144,24 @@ def test_scales(tmp_path, name):
     check(found._replace(mean=found.mean / scale, std=found.std / scale), plain, True)
 
 
-def test_equal_eigenvalues(tmp_path):
-    """Pairs of them share a plane, and an odd k ends in the midst of one."""
-    rows = equal_pairs(20)
-    check(fit(tmp_path / "m", "--k", 7, save(tmp_path / "x.npy", rows)), rows)
-    found = fit(tmp_path / "all", "--k", 20, tmp_path / "x.npy")
-    check(found, rows)
-    np.testing.assert_allclose(found.spectrum[::2], found.spectrum[1::2], rtol=1e-12)
+SPECTRA = {  # deviations
+    "pairs": 1.0 + np.arange(20) // 2,
+    "half without variance": np.repeat([1.0, 0.0], 95),
+    "one above many": np.r_[1e9, np.ones(60)],
+    "close together": 1 + 1e-13 * np.arange(100),
+    "sixteen decades": 10.0 ** -np.linspace(0, 16, 150),
+}
+
+
+@pytest.mark.parametrize("standardize", [[], ["--standardize"]], ids=["covariance", "correlation"])
+@pytest.mark.parametrize("name", SPECTRA)
+def test_equal_eigenvalues(tmp_path, name, standardize):
+    """Equal or nearly so: they share a space, in the midst of which a k may end."""
+    rows = turned(SPECTRA[name])
+    save(tmp_path / "x.npy", rows)
+    columns = rows.shape[1]
+    for k in (1, 7, columns // 2 + 3, columns):
+        check(fit(tmp_path / f"{k}", "--k", k, *standardize, tmp_path / "x.npy"), rows, bool(standardize))
 
 
 def test_one_column(tmp_path):

@@ -23,6 +23,7 @@ static pomona_pca *pca;
 static int set_up(void **state) {
     (void)state;
     rows = draw_rows(ROWS, COLUMNS, 21);
+    for (size_t i = 0; i < ROWS; i++) rows[i * COLUMNS] = rows[i * COLUMNS + 1] = 3; /* equal eigenvalues: 0 */
     pca = state_of(rows, ROWS, COLUMNS);
     return 0;
 }
@@ -194,8 +195,7 @@ static void test_model_arrays(void **state) {
 }
 
 /* The whole way of a state; 0 or OUT_OF_MEMORY. */
-static pomona_status whole_way(pomona_error *error) {
-    const pomona_pca_solve_options options = {.size = sizeof options, .variance = 0.9};
+static pomona_status whole_way(const pomona_pca_solve_options *options, pomona_error *error) {
     const size_t length = (size_t)state_info(pca).state_bytes;
     pomona_pca *part = NULL, *copy = NULL;
     pomona_pca_model *model = NULL;
@@ -206,7 +206,7 @@ static pomona_status whole_way(pomona_error *error) {
     if (!status) status = pomona_pca_save(part, bytes, length, error);
     if (!status) status = pomona_pca_load(bytes, length, &copy, error);
     if (!status) status = pomona_pca_merge(part, copy, error);
-    if (!status) status = pomona_pca_solve(part, &options, &model, error);
+    if (!status) status = pomona_pca_solve(part, options, &model, error);
     if (!status) status = pomona_pca_transform_double(model, NULL, rows, ROWS, COLUMNS, output, error);
     pomona_pca_model_close(model);
     pomona_pca_close(copy);
@@ -216,14 +216,14 @@ static pomona_status whole_way(pomona_error *error) {
     return status;
 }
 
-static void test_memory(void **state) {
+/* Every allocation fails once, and from it on. */
+static void fail_each(const pomona_pca_solve_options *options) {
     const uint64_t held = pomona_memory_in_use();
-    (void)state;
     for (int persistent = 0; persistent < 2; persistent++)
         for (uint64_t nth = 1;; nth++) {
             pomona_error error = {0};
             pm_fail_allocation(nth, persistent);
-            pomona_status status = whole_way(&error);
+            pomona_status status = whole_way(options, &error);
             pm_fail_allocation(0, 0);
             assert_int_equal(pomona_memory_in_use(), held);
             if (!status) {
@@ -233,6 +233,12 @@ static void test_memory(void **state) {
             assert_int_equal(status, POMONA_OUT_OF_MEMORY);
             assert_true(strstr(error.message, "no memory") != NULL);
         }
+}
+
+static void test_memory(void **state) {
+    (void)state;
+    fail_each(&(pomona_pca_solve_options){.size = sizeof(pomona_pca_solve_options), .variance = 0.9});
+    fail_each(&(pomona_pca_solve_options){.size = sizeof(pomona_pca_solve_options), .k = COLUMNS});
 }
 
 int main(void) {

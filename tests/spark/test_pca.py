@@ -9,7 +9,7 @@ from pyspark.ml.linalg import DenseVector, SparseVector, Vectors
 from pyspark.sql import functions as F
 
 from pomona.spark import PCA
-from support.pca import assert_near, equal_pairs, reference, relu_rows
+from support.pca import assert_near, reference, relu_rows, turned
 from support.pca_frames import bits, components, frame, projected
 
 ROWS = relu_rows(600, 40)
@@ -119,7 +119,7 @@ def test_hostile_columns(spark, name, parts):
 
 def test_equal_eigenvalues_share_a_space(spark):
     """In pairs; an odd k ends in the midst of one."""
-    rows = equal_pairs(20)
+    rows = turned(1.0 + np.arange(20) // 2)
     data = frame(spark, rows, "array<double>")
     for k in (7, 20):
         model = PCA(k=k).fit(data)

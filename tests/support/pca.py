@@ -63,10 +63,11 @@ def assert_same_moment(path: Path, other: Path) -> None:
     assert (np.abs(mean - other_mean) <= 1e-12 * deviation + 4e-16 * np.abs(other_mean)).all()
 
 
-def equal_pairs(columns: int) -> np.ndarray:
-    """Rows whose variances, and so eigenvalues, are equal in pairs; turned, so that no axis is a component."""
+def turned(deviations: np.ndarray) -> np.ndarray:
+    """Rows whose components have these deviations, and no axis for a direction."""
+    columns = len(deviations)
     turn = np.linalg.qr(np.random.default_rng(0).standard_normal((columns, columns)))[0]
-    axes = np.diag(1.0 + np.arange(columns) // 2)
+    axes = np.diag(deviations)
     return np.r_[axes, -axes] @ turn
 
 

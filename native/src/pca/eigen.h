@@ -13,6 +13,7 @@ struct pm_eigen {
     double *values; /* [n] ascending */
     double *diagonal, *beside, *tau, *work;
     int work_length;
+    int *integers; /* [4 n] */
 };
 
 /* Memory for a matrix of order n, at most POMONA_PCA_MAX_COLUMNS. */

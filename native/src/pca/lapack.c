@@ -28,7 +28,8 @@ static int find_all(void *library) {
     if (!FIND("openblas_set_num_threads", set_threads) || !FIND("openblas_get_num_threads", get_threads))
         routines.set_threads = NULL;
     return FIND("LAPACKE_dsytrd_work", dsytrd) && FIND("LAPACKE_dsterf_work", dsterf) &&
-           FIND("LAPACKE_dstemr_work", dstemr) && FIND("LAPACKE_dormtr_work", dormtr);
+           FIND("LAPACKE_dstein_work", dstein) && FIND("LAPACKE_dstedc_work", dstedc) &&
+           FIND("LAPACKE_dormtr_work", dormtr);
 }
 
 /* The library stays: OpenBLAS cannot be unloaded while its threads live. */

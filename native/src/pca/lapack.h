@@ -14,10 +14,11 @@ struct pm_lapack {
     lapack_int (*dsytrd)(int order, char uplo, lapack_int n, double *a, lapack_int lda, double *d, double *e,
                          double *tau, double *work, lapack_int lwork);
     lapack_int (*dsterf)(lapack_int n, double *d, double *e);
-    lapack_int (*dstemr)(int order, char jobz, char range, lapack_int n, double *d, double *e, double vl, double vu,
-                         lapack_int il, lapack_int iu, lapack_int *m, double *w, double *z, lapack_int ldz,
-                         lapack_int nzc, lapack_int *isuppz, lapack_logical *tryrac, double *work, lapack_int lwork,
-                         lapack_int *iwork, lapack_int liwork);
+    lapack_int (*dstein)(int order, lapack_int n, const double *d, const double *e, lapack_int m, const double *w,
+                         const lapack_int *iblock, const lapack_int *isplit, double *z, lapack_int ldz, double *work,
+                         lapack_int *iwork, lapack_int *ifailv);
+    lapack_int (*dstedc)(int order, char compz, lapack_int n, double *d, double *e, double *z, lapack_int ldz,
+                         double *work, lapack_int lwork, lapack_int *iwork, lapack_int liwork);
     lapack_int (*dormtr)(int order, char side, char uplo, char trans, lapack_int m, lapack_int n, const double *a,
                          lapack_int lda, const double *tau, double *c, lapack_int ldc, double *work, lapack_int lwork);
     void (*set_threads)(int threads); /* NULL: not OpenBLAS */
