@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Executors in JVMs of their own: the model is packed once in each, and memory returns to what the model holds."""
 
-import itertools
 import json
 import os
 import statistics
@@ -63,12 +62,10 @@ def test_native_memory_returns_to_the_model_alone(one_executor):
 
 
 def test_resident_memory_stays(one_executor):
-    """By the median of the slopes between any two jobs (Theil and Sen): a leak grows with every job, while the
-    JVM's own steps, for code that it compiles late, come once."""
+    """Medians: a sample may fall between a free and malloc's return of the pages."""
     resident = [int(next(iter(job["executors"].values()))["residentBytes"]) for job in one_executor["jobs"]]
-    samples = itertools.combinations(enumerate(resident), 2)
-    slope = statistics.median((later - value) / (after - job) for (job, value), (after, later) in samples)
-    assert slope * len(resident) < 5 * MIB, [round(value / MIB, 1) for value in resident]
+    growth = statistics.median(resident[-5:]) - statistics.median(resident[:5])
+    assert growth < 5 * MIB, [round(value / MIB, 1) for value in resident]
 
 
 @pytest.mark.parametrize("conf", [[], ["spark.pomona.broadcastLimit=1k"]], ids=["broadcast", "file"])
