@@ -29,6 +29,15 @@ static void print_classes(const pomona_model *model, uint32_t count) {
     puts(count > SHOWN_CLASSES ? ", ..." : "");
 }
 
+static double mebibytes(uint64_t bytes) { return (double)bytes / 0x100000; }
+
+/* The terms of the formula in docs/tuning.md. A session has the pixels of one image beside the layers' scratch. */
+static void print_memory(const pomona_model_info *info) {
+    uint64_t pixels = (uint64_t)info->input_height * info->input_width * 3;
+    printf("memory          %.1f MiB of weights once a process + sessions x (batch x %.1f MiB + %.1f MiB)\n",
+           mebibytes(info->weight_bytes), mebibytes(info->arena_bytes), mebibytes(info->scratch_bytes + pixels));
+}
+
 static void print_info(const pomona_model *model) {
     pomona_model_info info = {.size = sizeof info};
     if (pomona_model_get_info(model, &info, NULL)) return;
@@ -36,8 +45,8 @@ static void print_info(const pomona_model *model) {
            "MACs            %.1f million an image\nCPU level       %s\n",
            info.name, info.input_height, info.input_width, info.feature_height, info.feature_width,
            info.feature_channels, (unsigned long long)info.parameters, (double)info.macs * 1e-6, info.cpu_level);
-    printf("memory          %.1f MiB of weights once a process + sessions x batch x %.1f MiB\nprovenance      %s\n",
-           (double)info.weight_bytes / 0x100000, (double)info.arena_bytes / 0x100000, info.provenance);
+    print_memory(&info);
+    printf("provenance      %s\n", info.provenance);
     if (info.class_count) print_classes(model, info.class_count);
     putchar('\n');
     print_layers(model, info.layer_count);

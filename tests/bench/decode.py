@@ -22,7 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import turns
 
-from support.decoder import TOP, Decoder
+from support.built import TOP
+from support.decoder import Decoder
 
 SIZE = (224, 224)
 PHOTOS = TOP.parent / "shared/data/fruits360"

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import turns
 
-from support.built import built
+from support.library import call, load
 
 CALL = 2048  # rows of one update
 
@@ -41,21 +41,13 @@ class SolveOptions(ctypes.Structure):
     ]
 
 
-def library() -> ctypes.CDLL:
-    loaded = ctypes.CDLL(str(built("lib/libpomona.so")))
-    loaded.pomona_cpu_peak.restype = ctypes.c_double
-    loaded.pomona_cpu_level.restype = ctypes.c_char_p
-    loaded.pomona_pca_close.restype = loaded.pomona_pca_model_close.restype = None
-    return loaded
-
-
 def fitted(pomona: ctypes.CDLL, rows: np.ndarray) -> ctypes.c_void_p:
     state, count, columns = ctypes.c_void_p(), *rows.shape
-    assert pomona.pomona_pca_open(ctypes.c_uint32(columns), None, ctypes.byref(state), None) == 0
+    call(pomona.pomona_pca_open, ctypes.c_uint32(columns), None, ctypes.byref(state))
     for first in range(0, count, CALL):
         part = rows[first : first + CALL]
         address, lengths = ctypes.c_void_p(part.ctypes.data), (ctypes.c_size_t(len(part)), ctypes.c_size_t(columns))
-        assert pomona.pomona_pca_update_float(state, address, *lengths, None) == 0
+        call(pomona.pomona_pca_update_float, state, address, *lengths)
     return state
 
 
@@ -66,7 +58,7 @@ def fit(pomona: ctypes.CDLL, rows: np.ndarray) -> None:
 def solve(pomona: ctypes.CDLL, state: ctypes.c_void_p, k: int) -> None:
     model = ctypes.c_void_p()
     options = SolveOptions(size=ctypes.sizeof(SolveOptions), k=k, threads=1)
-    assert pomona.pomona_pca_solve(state, ctypes.byref(options), ctypes.byref(model), None) == 0
+    call(pomona.pomona_pca_solve, state, ctypes.byref(options), ctypes.byref(model))
     pomona.pomona_pca_model_close(model)
 
 
@@ -92,7 +84,7 @@ def draw(count: int, columns: int) -> np.ndarray:
 
 
 def measure(options) -> turns.Report:
-    pomona, rows = library(), draw(options.rows, options.columns)
+    pomona, rows = load(), draw(options.rows, options.columns)
     name, k = f"{options.rows} x {options.columns}", options.k
     about = {"Pomona": f"CPU level {pomona.pomona_cpu_level().decode()}"}
     report = turns.Report("Principal components", "Pomona", "ms", True, about=about)

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from support.decoder import BUILD, FILTERS, TOP, Decoder
+from support.built import built
+from support.decoder import FILTERS, Decoder
 from support.jpeg_writer import Jpeg
 from support.material import shared
 
 PILLOW = {name: getattr(Image.Resampling, name.upper()) for name in FILTERS}
 NAMES = list(FILTERS)
-CLI = TOP / BUILD / "bin/pomona"
 
 
 @pytest.fixture(scope="module")
@@ -280,10 +280,9 @@ def test_reject_is_the_default_for_damage(decoder: Decoder) -> None:
     assert changed.count("OK") <= 75, f"{changed.count('OK')} of 150 not noticed"
 
 
-@pytest.mark.skipif(not CLI.exists(), reason=f"{CLI} is not built")
 def test_command_line(decoder: Decoder, tmp_path_factory: pytest.TempPathFactory) -> None:
     """`pomona decode` writes what the library gives, one image a row."""
-    folder = tmp_path_factory.mktemp("decode")
+    command, folder = [built("bin/pomona"), "decode"], tmp_path_factory.mktemp("decode")
     rng = np.random.default_rng(9)
     paths = []
     for i in range(24):
@@ -291,11 +290,11 @@ def test_command_line(decoder: Decoder, tmp_path_factory: pytest.TempPathFactory
         paths[-1].write_bytes(save(picture(rng, *sides(rng, 90)), quality=80, progressive=i % 2 == 0))
     for resample in NAMES:
         out = folder / f"{resample}.npy"
-        subprocess.run([CLI, "decode", "--size", "53x37", "--resample", resample, "--out", out, *paths], check=True)
+        subprocess.run([*command, "--size", "53x37", "--resample", resample, "--out", out, *paths], check=True)
         expected = [np.asarray(pillow(path.read_bytes()).resize((53, 37), PILLOW[resample])) for path in paths]
         assert np.array_equal(np.load(out), np.stack(expected)), resample
     out = folder / "fast.npy"
-    subprocess.run([CLI, "decode", "--size", "9x7", "--fast-decode", "--out", out, *paths], check=True)
+    subprocess.run([*command, "--size", "9x7", "--fast-decode", "--out", out, *paths], check=True)
     expected = [decoder.decode(path.read_bytes(), (9, 7), fast=True)[1] for path in paths]
     assert np.array_equal(np.load(out), np.stack(expected))
     assert not np.array_equal(np.load(out), np.stack([decoder.decode(path.read_bytes(), (9, 7))[1] for path in paths]))

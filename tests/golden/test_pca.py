@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from support.built import run_cli
+from support.pca import assert_same_moment, equal_pairs
 
-SCALES = 10.0 ** np.arange(-100, 101, 20)
+SCALES = {"1e100": 10.0 ** np.arange(-100, 101, 20), "1e300": 10.0 ** np.arange(-300, 301, 60)}
 
 
 class Fit(NamedTuple):
@@ -131,14 +132,32 @@ def test_huge_means(tmp_path, offset):
     check(fit(tmp_path / "s", "--k", 60, "--standardize", tmp_path / "x.npy"), rows, True)
 
 
-def test_scales(tmp_path):
+@pytest.mark.parametrize("name", SCALES)
+def test_scales(tmp_path, name):
+    """Columns down to 1 / name and up to it, side by side."""
     plain = draw(600, 44, 3)
-    scale = np.resize(SCALES, 44)
+    scale = np.resize(SCALES[name], 44)
     save(tmp_path / "x.npy", plain * scale)
     save(tmp_path / "plain.npy", plain)
     found = fit(tmp_path / "m", "--k", 44, "--standardize", tmp_path / "x.npy")
     check(fit(tmp_path / "p", "--k", 44, "--standardize", tmp_path / "plain.npy"), plain, True)
     check(found._replace(mean=found.mean / scale, std=found.std / scale), plain, True)
+
+
+def test_equal_eigenvalues(tmp_path):
+    """Pairs of them share a plane, and an odd k ends in the midst of one."""
+    rows = equal_pairs(20)
+    check(fit(tmp_path / "m", "--k", 7, save(tmp_path / "x.npy", rows)), rows)
+    found = fit(tmp_path / "all", "--k", 20, tmp_path / "x.npy")
+    check(found, rows)
+    np.testing.assert_allclose(found.spectrum[::2], found.spectrum[1::2], rtol=1e-12)
+
+
+def test_one_column(tmp_path):
+    rows = draw(50, 1)
+    found = fit(tmp_path / "m", "--k", 1, save(tmp_path / "x.npy", rows))
+    check(found, rows)
+    assert found.components.tolist() == [[1.0]]
 
 
 def test_scikit_learn(tmp_path):
@@ -210,7 +229,9 @@ def test_increments(tmp_path):
     order = np.random.default_rng(0).permutation(40)
     done = run_cli("pca", "merge", "--out", tmp_path / "merged", *(tmp_path / f"{i}.state" for i in order))
     assert words_of(done)["rows"] == "4000"
+    assert run_cli("pca", "fit", "--state", tmp_path / "whole", save(tmp_path / "all.npy", rows)).returncode == 0
     for name in ("grown", "merged"):
+        assert_same_moment(tmp_path / name, tmp_path / "whole")
         check(fit(tmp_path / f"from-{name}", "--k", 37, "--state", tmp_path / name), rows)
 
 

@@ -25,7 +25,10 @@ def _first(pixels):
 
 # 75: odd sides all the way down, where a padding on the wrong side or a pool that rounds wrongly shows.
 @pytest.mark.parametrize("size", [64, 75])
-@pytest.mark.parametrize("network", ["resnet18", "resnet50", "mobilenet_v2", "squeezenet1_0", "squeezenet1_1"])
+@pytest.mark.parametrize(
+    "network",
+    "resnet18 resnet50 wide_resnet50_2 resnext50_32x4d mobilenet_v2 regnet_y_400mf squeezenet1_0 squeezenet1_1".split(),
+)
 def test_features_and_probabilities_are_the_networks(network, size):
     pixels, net = _pixels(size), torch_nets.Layers(seed=1)
     features, logits = torch_nets.run(network, net, _first(pixels))

@@ -12,7 +12,7 @@ from pyspark.ml.feature import StandardScaler
 
 from pomona.spark import PCA, ImageFeaturizer, PCAModel
 from support.built import TINY
-from support.pca import relu_rows
+from support.pca import assert_same_moment, relu_rows
 from support.pca_frames import bits, components, frame, projected
 
 ROWS = relu_rows(500, 24, seed=4)
@@ -121,10 +121,12 @@ def test_a_state_goes_on_with_further_rows(spark, data, tmp_path, standardize):
         model = estimator.copy({estimator.initialState: path}).fit(month)
         model.saveState(path, overwrite=True)
     whole = estimator.fit(data)
+    whole.saveState(str(tmp_path / "whole"))
+    assert_same_moment(tmp_path / "state", tmp_path / "whole")
     assert model.rowCount == whole.rowCount == len(ROWS)
     assert np.abs(model.spectrum.toArray() - whole.spectrum.toArray()).max() < 1e-12
     assert np.abs(components(model) - components(whole)).max() < 1e-9
-    assert [file.name for file in tmp_path.iterdir() if "crc" not in file.name] == ["state"]
+    assert sorted(file.name for file in tmp_path.iterdir() if "crc" not in file.name) == ["state", "whole"]
 
 
 def test_states_that_do_not_fit_are_refused(spark, model, data, tmp_path):

@@ -4,6 +4,7 @@
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Iterable, Optional
 
@@ -37,6 +38,21 @@ def run_cli(*words, level: Optional[str] = None, stdout=subprocess.PIPE) -> subp
     environment = {**os.environ, "POMONA_CPU": os.environ.get("POMONA_CPU", "") if level is None else level}
     command = [str(word) for word in (built("bin/pomona"), *words)]
     return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+# Started in between because a new process begins with the peak of the one that started it, and pytest's is large.
+_PEAK = (
+    "import os, sys; pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)\n"
+    "_, status, usage = os.wait4(pid, 0); print(usage.ru_maxrss); sys.exit(os.waitstatus_to_exitcode(status))"
+)
+
+
+def peak_memory_of_cli(*words) -> float:
+    """Most MiB that `pomona WORDS...` had in RAM, its files mapped into memory included. It must end well."""
+    command = [str(word) for word in (sys.executable, "-ISc", _PEAK, built("bin/pomona"), *words)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout.split()[-1]) / 1024
 
 
 def level_in_use(wanted: str) -> str:

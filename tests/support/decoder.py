@@ -1,16 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The image calls of pomona.h through ctypes, on the library that the build left."""
+"""The image calls of pomona.h: pixels from bytes."""
 
 import ctypes
-import os
-from pathlib import Path
 from typing import Optional, Tuple
 
 import numpy as np
 
-TOP = Path(__file__).resolve().parents[2]
-BUILD = Path(os.environ.get("POMONA_BUILD", "build/release"))
-LIBRARY = TOP / BUILD / "lib/libpomona.so"
+from support.library import call, load
 
 # Values of pomona_resample, pomona_fit and pomona_corrupt_data.
 FILTERS = {"nearest": 1, "box": 2, "bilinear": 3, "hamming": 4, "bicubic": 5, "lanczos": 6}
@@ -37,12 +33,7 @@ class _Options(ctypes.Structure):
 
 class Decoder:
     def __init__(self) -> None:
-        if not LIBRARY.exists():
-            raise FileNotFoundError(f"{LIBRARY} is missing: build it first, or name its build folder by POMONA_BUILD")
-        self.library = ctypes.CDLL(str(LIBRARY))
-        self.library.pomona_reason_name.restype = ctypes.c_char_p
-        self.library.pomona_memory_in_use.restype = ctypes.c_uint64
-        self.library.pomona_cpu_level.restype = ctypes.c_char_p
+        self.library = load()
 
     def memory(self) -> int:
         return self.library.pomona_memory_in_use()
@@ -64,16 +55,15 @@ class Decoder:
         options.fast_decode = fast
         pixels = np.full((size[1], size[0], 3), 0xA5, np.uint8)
         reason = ctypes.c_int(-1)
-        status = self.library.pomona_image_decode(
+        call(
+            self.library.pomona_image_decode,
             _Bytes(image, len(image)),
             ctypes.byref(options),
             ctypes.c_uint32(size[0]),
             ctypes.c_uint32(size[1]),
             pixels.ctypes.data_as(ctypes.c_void_p),
             ctypes.byref(reason),
-            None,
         )
-        assert status == 0, f"status {status}"
         name = self.library.pomona_reason_name(reason).decode()
         if name != "OK":
             assert (pixels == 0xA5).all(), "pixels of a failed image were written"

@@ -2,6 +2,8 @@
 """Principal components by numpy in float64 and two passes, and how near to them others must come."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Tuple
 
 import numpy as np
 
@@ -38,6 +40,34 @@ def reference(rows: np.ndarray, standardize: bool = False) -> Reference:
     values, vectors = np.linalg.eigh(centred.T @ centred)
     values, components = np.maximum(values[::-1], 0), vectors.T[::-1]
     return Reference(mean, std, values / values.sum(), signed(components))
+
+
+def read_state(path: Path) -> Tuple[int, np.ndarray, np.ndarray]:
+    """Rows, mean and co-moment of a state file, as docs/pca.md lays it out."""
+    content = path.read_bytes()
+    columns, rows = int.from_bytes(content[12:16], "little"), int.from_bytes(content[16:24], "little")
+    numbers = np.frombuffer(content, "<f8", offset=64)
+    mean, _, unit = numbers[: 3 * columns].reshape(3, columns)
+    moment = np.zeros((columns, columns))
+    moment[np.triu_indices(columns)] = numbers[3 * columns :]
+    moment += np.triu(moment, 1).T
+    return rows, mean, moment * unit * unit[:, None]
+
+
+def assert_same_moment(path: Path, other: Path) -> None:
+    """Two state files are of the same rows: their co-moments differ by 1e-12 of the Frobenius norm at most."""
+    (rows, mean, moment), (others, other_mean, other_moment) = read_state(path), read_state(other)
+    assert rows == others and np.linalg.norm(other_moment) > 0
+    assert np.linalg.norm(moment - other_moment) <= 1e-12 * np.linalg.norm(other_moment)
+    deviation = np.sqrt(np.diag(other_moment) / rows)
+    assert (np.abs(mean - other_mean) <= 1e-12 * deviation + 4e-16 * np.abs(other_mean)).all()
+
+
+def equal_pairs(columns: int) -> np.ndarray:
+    """Rows whose variances, and so eigenvalues, are equal in pairs; turned, so that no axis is a component."""
+    turn = np.linalg.qr(np.random.default_rng(0).standard_normal((columns, columns)))[0]
+    axes = np.diag(1.0 + np.arange(columns) // 2)
+    return np.r_[axes, -axes] @ turn
 
 
 def signed(components: np.ndarray) -> np.ndarray:

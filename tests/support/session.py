@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Models and sessions of pomona.h through ctypes: vectors from pixels, for benchmarks."""
+"""Models and sessions of pomona.h: vectors from pixels, for benchmarks."""
 
 import ctypes
 from pathlib import Path
@@ -7,13 +7,7 @@ from typing import Tuple
 
 import numpy as np
 
-from support.decoder import LIBRARY
-
-_MESSAGE = 512
-
-
-class _Error(ctypes.Structure):
-    _fields_ = [("status", ctypes.c_int), ("message", ctypes.c_char * _MESSAGE)]
+from support.library import call, load
 
 
 class _Info(ctypes.Structure):
@@ -45,31 +39,20 @@ class Session:
     """One model, one session; closed with the process."""
 
     def __init__(self, model: Path, batch: int):
-        self._library = ctypes.CDLL(str(LIBRARY))
-        self._library.pomona_session_output_length.restype = ctypes.c_size_t
-        self._error = _Error()
+        self._library = load()
         opened, self._handle = ctypes.c_void_p(), ctypes.c_void_p()
-        self._check(self._library.pomona_model_open(str(model).encode(), None, ctypes.byref(opened), self._fail))
+        call(self._library.pomona_model_open, str(model).encode(), None, ctypes.byref(opened))
         info = _Info(size=ctypes.sizeof(_Info))
-        self._check(self._library.pomona_model_get_info(opened, ctypes.byref(info), self._fail))
+        call(self._library.pomona_model_get_info, opened, ctypes.byref(info))
         self.shape: Tuple[int, int, int] = (info.input_height, info.input_width, 3)
         options = _Options(size=ctypes.sizeof(_Options), batch=batch)
-        arguments = (opened, ctypes.byref(options), ctypes.byref(self._handle), self._fail)
-        self._check(self._library.pomona_session_open(*arguments))
+        call(self._library.pomona_session_open, opened, ctypes.byref(options), ctypes.byref(self._handle))
         self._length = self._library.pomona_session_output_length(self._handle)
-
-    @property
-    def _fail(self) -> "ctypes._Pointer":
-        return ctypes.byref(self._error)
-
-    def _check(self, status: int) -> None:
-        if status:
-            raise RuntimeError(self._error.message.decode())
 
     def run(self, pixels: np.ndarray) -> np.ndarray:
         """uint8 [count, height, width, 3] to float32 [count, length]."""
         vectors = np.empty((len(pixels), self._length), np.float32)
         arguments = (pixels.ctypes.data_as(ctypes.c_void_p), ctypes.c_size_t(len(pixels)))
         output = vectors.ctypes.data_as(ctypes.c_void_p)
-        self._check(self._library.pomona_session_run_pixels(self._handle, *arguments, output, self._fail))
+        call(self._library.pomona_session_run_pixels, self._handle, *arguments, output)
         return vectors

@@ -25,10 +25,8 @@ class Layers:
         windows = _windows(x, k, stride, pad, 0.0)  # [c][oh][ow][k][k]
         if self._random is None:
             return np.zeros((out, *windows.shape[1:3]))
-        if groups > 1:  # depthwise
-            y = np.einsum("cijkl,ckl->cij", windows, kernel[:, 0].astype(np.float64))
-        else:
-            y = np.tensordot(kernel.astype(np.float64), windows, axes=([1, 2, 3], [0, 3, 4]))
+        parts = zip(np.split(kernel.astype(np.float64), groups), np.split(windows, groups))
+        y = np.concatenate([np.tensordot(part, seen, axes=([1, 2, 3], [0, 3, 4])) for part, seen in parts])
         return y + shift[:, None, None].astype(np.float64)
 
     def norm(self, x: Map, name: str) -> Map:
@@ -68,21 +66,24 @@ def _windows(x: Map, k: int, stride: int, pad: int, fill: float) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(x, (k, k), axis=(1, 2))[:, ::stride, ::stride]
 
 
-def resnet(net: Layers, x: Map, repeats: Tuple[int, ...], bottleneck: bool, classes: int) -> Tuple[Map, np.ndarray]:
+def resnet(
+    net: Layers, x: Map, repeats: Tuple[int, ...], bottleneck: bool, base: int, groups: int, classes: int
+) -> Tuple[Map, np.ndarray]:
     """The feature map and the logits."""
     x = max_pool(relu(net.norm(net.conv(x, "conv1", 64, 7, 2, 3), "bn1")), 3, 2, 1)
     for stage, count in enumerate(repeats, 1):
         for index in range(count):
-            x = _residual(
-                net, x, f"layer{stage}.{index}", 32 * 2**stage, 2 if stage > 1 and index == 0 else 1, bottleneck
-            )
+            stride = 2 if stage > 1 and index == 0 else 1
+            x = _residual(net, x, f"layer{stage}.{index}", 32 * 2**stage, stride, base if bottleneck else 0, groups)
     return x, net.linear(x.mean((1, 2)), "fc", classes)
 
 
-def _residual(net: Layers, x: Map, name: str, width: int, stride: int, bottleneck: bool) -> Map:
-    if bottleneck:
-        y = relu(net.norm(net.conv(x, f"{name}.conv1", width, 1), f"{name}.bn1"))
-        y = relu(net.norm(net.conv(y, f"{name}.conv2", width, 3, stride, 1), f"{name}.bn2"))
+def _residual(net: Layers, x: Map, name: str, width: int, stride: int, base: int, groups: int) -> Map:
+    """`base`: inner width of a bottleneck of the first stage; 0: no bottleneck."""
+    if base:
+        inner = width * base // 64
+        y = relu(net.norm(net.conv(x, f"{name}.conv1", inner, 1), f"{name}.bn1"))
+        y = relu(net.norm(net.conv(y, f"{name}.conv2", inner, 3, stride, 1, groups), f"{name}.bn2"))
         y = net.norm(net.conv(y, f"{name}.conv3", 4 * width, 1), f"{name}.bn3")
     else:
         y = relu(net.norm(net.conv(x, f"{name}.conv1", width, 3, stride, 1), f"{name}.bn1"))
@@ -144,12 +145,34 @@ def squeezenet(net: Layers, x: Map, version: str, classes: int) -> Tuple[Map, np
     return x, logits
 
 
-RESNETS = {
-    "resnet18": ((2, 2, 2, 2), False),
-    "resnet34": ((3, 4, 6, 3), False),
-    "resnet50": ((3, 4, 6, 3), True),
-    "resnet101": ((3, 4, 23, 3), True),
-    "resnet152": ((3, 8, 36, 3), True),
+def regnet_y_400mf(net: Layers, x: Map, classes: int) -> Tuple[Map, np.ndarray]:
+    x = relu(net.norm(net.conv(x, "stem.0", 32, 3, 2, 1), "stem.1"))
+    for stage, (depth, width) in enumerate(((1, 48), (3, 104), (6, 208), (6, 440)), 1):
+        for index in range(depth):
+            x = _regnet_block(net, x, f"trunk_output.block{stage}.block{stage}-{index}", width, 2 if index == 0 else 1)
+    return x, net.linear(x.mean((1, 2)), "fc", classes)
+
+
+def _regnet_block(net: Layers, x: Map, name: str, width: int, stride: int) -> Map:
+    y = relu(net.norm(net.conv(x, f"{name}.f.a.0", width, 1), f"{name}.f.a.1"))
+    y = relu(net.norm(net.conv(y, f"{name}.f.b.0", width, 3, stride, 1, groups=width // 8), f"{name}.f.b.1"))
+    means = y.mean((1, 2), keepdims=True)
+    inside = relu(net.conv(means, f"{name}.f.se.fc1", len(x) // 4, 1, bias=True))
+    y = y / (1 + np.exp(-net.conv(inside, f"{name}.f.se.fc2", width, 1, bias=True)))
+    y = net.norm(net.conv(y, f"{name}.f.c.0", width, 1), f"{name}.f.c.1")
+    if y.shape != x.shape:
+        x = net.norm(net.conv(x, f"{name}.proj.0", width, 1, stride), f"{name}.proj.1")
+    return relu(x + y)
+
+
+RESNETS = {  # blocks of each stage, bottlenecks, their inner width in the first stage, groups of the 3x3
+    "resnet18": ((2, 2, 2, 2), False, 64, 1),
+    "resnet34": ((3, 4, 6, 3), False, 64, 1),
+    "resnet50": ((3, 4, 6, 3), True, 64, 1),
+    "resnet101": ((3, 4, 23, 3), True, 64, 1),
+    "resnet152": ((3, 8, 36, 3), True, 64, 1),
+    "wide_resnet50_2": ((3, 4, 6, 3), True, 128, 1),
+    "resnext50_32x4d": ((3, 4, 6, 3), True, 128, 32),
 }
 
 
@@ -159,4 +182,6 @@ def run(network: str, net: Layers, x: Map, classes: int = 1000) -> Tuple[Map, np
         return resnet(net, x, *RESNETS[network], classes)
     if network == "mobilenet_v2":
         return mobilenet_v2(net, x, classes)
+    if network == "regnet_y_400mf":
+        return regnet_y_400mf(net, x, classes)
     return squeezenet(net, x, network[len("squeezenet") :], classes)

@@ -99,6 +99,11 @@ static pomona_status read_tensors(struct pm_container *container, const uint8_t 
     return POMONA_OK;
 }
 
+static struct pm_tensor *find_tensor(const struct pm_container *container, const char *name) {
+    struct pm_tensor key = {.name = name};
+    return bsearch(&key, container->tensors, container->tensor_count, sizeof key, by_name);
+}
+
 static pomona_status check_numbers(const struct pm_tensor *tensor, pomona_error *error) {
     const uint32_t exponent = 0x7f800000u; /* all ones: infinity or NaN */
     for (uint64_t i = 0; i < tensor->count; i++) {
@@ -110,13 +115,24 @@ static pomona_status check_numbers(const struct pm_tensor *tensor, pomona_error 
     return POMONA_OK;
 }
 
-static pomona_status check_contents(const struct pm_container *container, pomona_error *error) {
-    const cJSON *sums;
+/* One walk over the checksums, since cJSON finds a key by walking; of two with one name the first counts, as for it. */
+static pomona_status find_sums(struct pm_container *container, pomona_error *error) {
+    const cJSON *sums, *sum;
     POMONA_TRY(pm_json_object(container->graph, "crc32", "graph", &sums, error));
+    cJSON_ArrayForEach(sum, sums) {
+        struct pm_tensor *tensor = find_tensor(container, sum->string);
+        if (tensor && !tensor->crc32) tensor->crc32 = sum;
+    }
+    return POMONA_OK;
+}
+
+static pomona_status check_contents(struct pm_container *container, pomona_error *error) {
+    POMONA_TRY(find_sums(container, error));
     for (uint32_t i = 0; i < container->tensor_count; i++) {
         const struct pm_tensor *tensor = &container->tensors[i];
         uint64_t expected;
-        POMONA_TRY(pm_json_uint(sums, tensor->name, "graph: crc32", 0, 0, UINT32_MAX, &expected, error));
+        POMONA_RETURN_IF(!pm_json_as_uint(tensor->crc32, &expected) || expected > UINT32_MAX, error, POMONA_BAD_MODEL,
+                         "graph: crc32: `%s` must be a whole number from 0 to %u", tensor->name, UINT32_MAX);
         uLong found = crc32_z(0, (const Bytef *)tensor->data, tensor->count * sizeof(float));
         POMONA_RETURN_IF(found != expected, error, POMONA_BAD_MODEL,
                          "tensor %s: its CRC-32 is %08lx, the file says %08lx: fetch or convert the model again",
@@ -171,6 +187,5 @@ void pm_container_close(struct pm_container *container) {
 }
 
 const struct pm_tensor *pm_container_find(const struct pm_container *container, const char *name) {
-    struct pm_tensor key = {.name = name};
-    return bsearch(&key, container->tensors, container->tensor_count, sizeof key, by_name);
+    return find_tensor(container, name);
 }

@@ -17,6 +17,7 @@ struct pm_tensor {
     uint64_t count; /* product of dims */
     uint64_t dims[PM_MAX_RANK];
     uint32_t rank;
+    const cJSON *crc32; /* what the graph says that its CRC-32 is; NULL: nothing */
 };
 
 struct pm_container {

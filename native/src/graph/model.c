@@ -43,6 +43,7 @@ static pomona_status prepare_nodes(pomona_model *model, uint64_t *floats, pomona
         if (node->folded) continue;
         node->order = order;
         order += node->layer->pack != NULL;
+        if (!node->kernel) node->kernel = node->layer->kernel ? node->layer->kernel : node->layer->name;
         if (node->layer->prepare) POMONA_TRY(node->layer->prepare(node, &model->plan, error));
         if (node->scratch_floats > model->plan.scratch) model->plan.scratch = node->scratch_floats;
         POMONA_RETURN_IF(node->packed_count > PM_MAX_SLICE || !pm_add(*floats, line_floats(node->packed_count), floats),

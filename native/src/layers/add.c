@@ -16,7 +16,7 @@ static int fold(struct pm_node *node, struct pm_node *before) {
 
 static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
     (void)plan, (void)error;
-    node->kernel = node->spread ? "affine" : "add";
+    if (node->spread) node->kernel = "affine";
     return POMONA_OK;
 }
 

@@ -36,7 +36,6 @@ int pm_affine_fold(struct pm_node *node, struct pm_node *before) {
 pomona_status pm_affine_prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
     (void)error;
     node->packed_count = (uint64_t)pm_map_blocks(&plan->maps[node->value]) * PM_BLOCK * 2;
-    node->kernel = "affine";
     return POMONA_OK;
 }
 

@@ -34,6 +34,7 @@ static pomona_status infer(struct pm_node *node, const struct pm_shape *inputs, 
 
 const struct pm_layer pm_layer_batch_norm = {
     .name = "batch_norm",
+    .kernel = "affine",
     .roles = {"mean", "variance", "?gamma", "?beta"},
     .min_inputs = 1,
     .max_inputs = 1,

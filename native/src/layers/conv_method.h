@@ -13,6 +13,9 @@ struct pm_conv_method {
     void (*run)(const struct pm_node *node, const struct pm_run *run);
 };
 
+/* Any convolution, in fp32, in fp64 or in bf16. */
+extern const struct pm_conv_method pm_conv_direct;
+
 /* Winograd F(4x4, 3x3), for 3x3 windows with stride 1: a quarter of the products, more memory for weights (4 times) and
  * scratch, rounding errors about 5 times those of direct sums. */
 extern const struct pm_conv_method pm_conv_winograd;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Convolution of each channel by itself. */
+/* Convolution of each channel by itself. The node's state is the variant that runs it. */
+#include "core/memory.h"
 #include "layers/layer.h"
 
 /* Vectors of a block before its taps: scale, shift, total. */
@@ -45,9 +46,12 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
         node->layer = pm_layer_find("conv2d"); /* reads and writes different lanes: a convolution of many groups */
         return node->layer->prepare(node, plan, error);
     }
+    struct pm_depthwise_variant *variant = node->state = pm_allocate(sizeof *variant);
+    POMONA_RETURN_IF(!variant, error, POMONA_OUT_OF_MEMORY, "layer %s: no memory", node->name);
+    *variant = *choose(plan, node);
+    node->kernel = variant->name;
     uint64_t taps = (uint64_t)node->window.kernel[0] * node->window.kernel[1];
     node->packed_count = (taps + HEAD) * pm_map_blocks(in) * PM_BLOCK;
-    node->kernel = choose(plan, node)->name;
     return POMONA_OK;
 }
 
@@ -76,7 +80,7 @@ static void pack(const struct pm_node *node, const struct pm_plan *plan, float *
 static void run(const struct pm_node *node, const struct pm_run *run) {
     const struct pm_window *window = &node->window;
     const struct pm_map *in = &run->plan->maps[node->inputs[0]], *out = &run->plan->maps[node->value];
-    const struct pm_depthwise_variant *variant = choose(run->plan, node);
+    const struct pm_depthwise_variant *variant = node->state;
     ptrdiff_t corner = window->padding[PM_TOP] * in->row_stride + (ptrdiff_t)(window->padding[PM_LEFT] * PM_BLOCK);
     ptrdiff_t block_weights = ((ptrdiff_t)window->kernel[0] * window->kernel[1] + HEAD) * PM_BLOCK;
     struct pm_depthwise_row row = {

@@ -183,10 +183,3 @@ void pm_each_row(const struct pm_node *node, const struct pm_run *run, pm_row *r
                 pm_epilogue_activate(node, run, values, (ptrdiff_t)out->shape.width * PM_BLOCK);
             }
 }
-
-pomona_status pm_check_blocked(const struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
-    for (uint32_t i = 0; i < node->input_count; i++)
-        POMONA_RETURN_IF(plan->maps[node->inputs[i]].block != PM_BLOCK, error, POMONA_UNSUPPORTED,
-                         "layer %s: %s directly on the network's input", node->name, node->layer->name);
-    return POMONA_OK;
-}

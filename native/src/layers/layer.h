@@ -77,7 +77,7 @@ struct pm_node {
     uint64_t packed_count;               /* floats */
     uint64_t scratch_floats;             /* of pm_run.scratch that it needs while it runs */
     uint64_t macs;
-    const char *kernel;
+    const char *kernel; /* the routine that runs it, for reports */
 };
 
 /* Everything that a node sees of the others once the memory is planned. */
@@ -123,6 +123,7 @@ static inline int pm_is_wide(const struct pm_node *node, const struct pm_plan *p
 
 struct pm_layer {
     const char *name;
+    const char *kernel;              /* what pm_node.kernel says where neither read nor prepare does; NULL: `name` */
     const char *roles[PM_MAX_ROLES]; /* of its weights; a leading '?' marks what may be left out */
     uint32_t min_inputs, max_inputs;
     unsigned takes;
@@ -132,7 +133,7 @@ struct pm_layer {
     pomona_status (*infer)(struct pm_node *node, const struct pm_shape *inputs, pomona_error *error);
     /* Gives its work to the node before it, whose value nobody else reads; 1 when done. May be NULL. */
     int (*fold)(struct pm_node *node, struct pm_node *before);
-    /* Chooses kernel and packed_count; may use node->state. May be NULL. */
+    /* Sets kernel, packed_count and scratch_floats; may use node->state. May be NULL. */
     pomona_status (*prepare)(struct pm_node *node, const struct pm_plan *plan, pomona_error *error);
     /* Writes packed_count floats. May be NULL. */
     void (*pack)(const struct pm_node *node, const struct pm_plan *plan, float *packed);
@@ -188,9 +189,6 @@ void pm_epilogue_clamp(struct pm_node *node, float low, float high);
 typedef void pm_row(const struct pm_node *node, const struct pm_run *run, ptrdiff_t block, float *out, const float *a,
                     const float *b);
 void pm_each_row(const struct pm_node *node, const struct pm_run *run, pm_row *row);
-
-/* UNSUPPORTED when an input of the node is the network's input, which is not blocked. */
-pomona_status pm_check_blocked(const struct pm_node *node, const struct pm_plan *plan, pomona_error *error);
 
 /* Scale and shift of the epilogue as kernels want them, for `count` channels from `first` on; the optional weight
  * `bias` comes before it. Both 0 for channels past the last. */

@@ -18,12 +18,6 @@ static pomona_status infer(struct pm_node *node, const struct pm_shape *inputs, 
     return pm_affine_infer(node, inputs, "gamma", "beta", error);
 }
 
-static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
-    POMONA_TRY(pm_affine_prepare(node, plan, error));
-    node->kernel = "layer_norm_f64acc";
-    return POMONA_OK;
-}
-
 static void run(const struct pm_node *node, const struct pm_run *run) {
     const struct pm_map *in = &run->plan->maps[node->inputs[0]], *out = &run->plan->maps[node->value];
     struct pm_norm_row row = {.affine = node->packed,
@@ -44,13 +38,14 @@ static void run(const struct pm_node *node, const struct pm_run *run) {
 
 const struct pm_layer pm_layer_layer_norm = {
     .name = "layer_norm",
+    .kernel = "layer_norm_f64acc",
     .roles = {"?gamma", "?beta"},
     .min_inputs = 1,
     .max_inputs = 1,
     .takes = PM_TAKES_AFFINE | PM_TAKES_CLAMP,
     .read = read,
     .infer = infer,
-    .prepare = prepare,
+    .prepare = pm_affine_prepare,
     .pack = pm_affine_pack,
     .run = run,
 };

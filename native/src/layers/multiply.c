@@ -5,7 +5,7 @@
 
 static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
     (void)plan, (void)error;
-    node->kernel = node->spread ? "affine" : "multiply";
+    if (node->spread) node->kernel = "affine";
     return POMONA_OK;
 }
 

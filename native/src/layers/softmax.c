@@ -12,12 +12,6 @@ static pomona_status infer(struct pm_node *node, const struct pm_shape *inputs, 
     return POMONA_OK;
 }
 
-static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
-    (void)plan, (void)error;
-    node->kernel = "softmax_f64";
-    return POMONA_OK;
-}
-
 static ptrdiff_t slot(const struct pm_map *map, uint32_t channel) {
     return channel / PM_BLOCK * map->block_stride + channel % PM_BLOCK;
 }
@@ -42,9 +36,9 @@ static void run(const struct pm_node *node, const struct pm_run *run) {
 
 const struct pm_layer pm_layer_softmax = {
     .name = "softmax",
+    .kernel = "softmax_f64",
     .min_inputs = 1,
     .max_inputs = 1,
     .infer = infer,
-    .prepare = prepare,
     .run = run,
 };

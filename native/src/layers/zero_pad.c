@@ -21,12 +21,6 @@ static pomona_status infer(struct pm_node *node, const struct pm_shape *inputs, 
     return POMONA_OK;
 }
 
-static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
-    (void)plan, (void)error;
-    node->kernel = "copy";
-    return POMONA_OK;
-}
-
 static void run(const struct pm_node *node, const struct pm_run *run) {
     const struct pm_map *in = &run->plan->maps[node->inputs[0]], *out = &run->plan->maps[node->value];
     const uint32_t *padding = node->window.padding;
@@ -44,10 +38,10 @@ static void run(const struct pm_node *node, const struct pm_run *run) {
 
 const struct pm_layer pm_layer_zero_pad = {
     .name = "zero_pad",
+    .kernel = "copy",
     .min_inputs = 1,
     .max_inputs = 1,
     .read = read,
     .infer = infer,
-    .prepare = prepare,
     .run = run,
 };

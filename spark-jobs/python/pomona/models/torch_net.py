@@ -28,13 +28,23 @@ class TorchNet:
         return self._channels[x]
 
     def conv(
-        self, x: str, name: str, source: str, kernel: int, filters: int, stride: int = 1, padding: Any = 0, bias=False
+        self,
+        x: str,
+        name: str,
+        source: str,
+        kernel: int,
+        filters: int,
+        stride: int = 1,
+        padding: Any = 0,
+        bias: bool = False,
+        groups: int = 1,
     ) -> str:
-        weight = self._take(f"{source}.weight", (filters, self._channels[x], kernel, kernel))
+        weight = self._take(f"{source}.weight", (filters, self._channels[x] // groups, kernel, kernel))
         weights = {"kernel": weight.transpose(2, 3, 1, 0)}  # [out][in][kh][kw] -> [kh][kw][in][out]
         if bias:
             weights["bias"] = self._take(f"{source}.bias", (filters,))
-        y = self._graph.node("conv2d", name, x, weights, **_window(stride, padding))
+        grouped = {"groups": groups} if groups > 1 else {}
+        y = self._graph.node("conv2d", name, x, weights, **_window(stride, padding), **grouped)
         return self._has(y, filters)
 
     def depthwise(self, x: str, name: str, source: str, kernel: int, stride: int = 1, padding: Any = 0) -> str:
@@ -64,6 +74,13 @@ class TorchNet:
 
     def average(self, x: str) -> str:
         return self._has(self._graph.node("global_pool", "average", x, kind="avg"), self._channels[x])
+
+    def gate(self, x: str, source: str, squeeze: int) -> str:
+        """Squeeze-and-excite: each channel by a number from 0 to 1 that depends on all channels' means."""
+        pooled = self._has(self._graph.node("global_pool", f"{source}.avgpool", x, kind="avg"), self._channels[x])
+        y = self.act(self.conv(pooled, f"{source}.fc1", f"{source}.fc1", 1, squeeze, bias=True), "relu")
+        y = self.act(self.conv(y, f"{source}.fc2", f"{source}.fc2", 1, self._channels[x], bias=True), "sigmoid")
+        return self._has(self._graph.node("multiply", source, [x, y]), self._channels[x])
 
     def dense(self, x: str, source: str, classes: int) -> str:
         """Of a 1 x 1 map."""

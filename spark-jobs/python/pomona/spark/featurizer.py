@@ -4,19 +4,14 @@
 from typing import Optional
 
 from pyspark import keyword_only
-from pyspark.ml.param import Param, Params, TypeConverters
+from pyspark.ml.param import TypeConverters
 from pyspark.ml.util import JavaMLReadable, JavaMLWritable
 from pyspark.ml.wrapper import JavaTransformer
-from pyspark.sql import SparkSession
 
-from pomona.spark.functions import java_class
-
-
-def _param(name: str, doc: str, convert) -> Param:
-    return Param(Params._dummy(), name, doc, typeConverter=convert)
+from pomona.spark.stage import JvmStage, param
 
 
-class ImageFeaturizer(JavaTransformer, JavaMLReadable["ImageFeaturizer"], JavaMLWritable):
+class ImageFeaturizer(JvmStage, JavaTransformer, JavaMLReadable["ImageFeaturizer"], JavaMLWritable):
     """JPEGs to feature vectors, in the JVM.
 
     Adds the columns `outputCol` and `errorCol` to a DataFrame. The executors get the model from the driver, once each;
@@ -74,64 +69,64 @@ class ImageFeaturizer(JavaTransformer, JavaMLReadable["ImageFeaturizer"], JavaML
     # PySpark maps a JVM class to the Python class of the same full name, and back.
     __module__ = "pomona.spark"
 
-    inputCol = _param(
+    inputCol = param(
         "inputCol", "Binary column with the encoded bytes of a JPEG; default content", TypeConverters.toString
     )
-    outputCol = _param(
+    outputCol = param(
         "outputCol",
         "Column for the features, null where the image is null or bad; default features",
         TypeConverters.toString,
     )
-    errorCol = _param(
+    errorCol = param(
         "errorCol",
         "Column for CODE: text where the image is bad, null elsewhere; default error",
         TypeConverters.toString,
     )
-    modelPath = _param(
+    modelPath = param(
         "modelPath", "Model file on any Hadoop file system; only the driver reads it", TypeConverters.toString
     )
-    pooling = _param("pooling", "From the feature map to a vector: avg (default), max, none", TypeConverters.toString)
-    resample = _param(
+    pooling = param("pooling", "From the feature map to a vector: avg (default), max, none", TypeConverters.toString)
+    resample = param(
         "resample",
         "Pillow's filter: bicubic (default), nearest, box, bilinear, hamming, lanczos",
         TypeConverters.toString,
     )
-    fit = _param(
+    fit = param(
         "fit",
         "squash (default) scales each side; crop covers the network's input and takes the centre",
         TypeConverters.toString,
     )
-    precision = _param(
+    precision = param(
         "precision", "fp32 (default), fp32-split, bf16, auto; fails where CPU or model refuse", TypeConverters.toString
     )
-    batchSize = _param("batchSize", "Images in a native call at most; never changes results", TypeConverters.toInt)
-    mode = _param("mode", "Bad images: PERMISSIVE (default), DROPMALFORMED, FAILFAST", TypeConverters.toString)
-    corruptData = _param(
+    batchSize = param("batchSize", "Images in a native call at most; never changes results", TypeConverters.toInt)
+    mode = param("mode", "Bad images: PERMISSIVE (default), DROPMALFORMED, FAILFAST", TypeConverters.toString)
+    corruptData = param(
         "corruptData",
         "Damaged image data: reject (default), or accept the pixels that Pillow would show",
         TypeConverters.toString,
     )
-    fastDecode = _param(
+    fastDecode = param(
         "fastDecode",
         "Decode large images at a half, quarter or eighth of their size: faster, other features; default False",
         TypeConverters.toBoolean,
     )
-    maxBytes = _param(
+    maxBytes = param(
         "maxBytes", "Encoded bytes of an image at most; 0: the library's default, -1: no limit", TypeConverters.toInt
     )
-    maxPixels = _param(
+    maxPixels = param(
         "maxPixels", "Pixels of an image at most; 0: the library's default, -1: no limit", TypeConverters.toInt
     )
-    maxScans = _param(
+    maxScans = param(
         "maxScans", "Scans of a progressive image at most; 0: the library's default, -1: no limit", TypeConverters.toInt
     )
-    outputType = _param(
+    outputType = param(
         "outputType",
         "array of float (default), vector, or top: the likeliest classes, for models with a classifier",
         TypeConverters.toString,
     )
-    topK = _param("topK", "Classes that outputType top names; default 5", TypeConverters.toInt)
-    dropInput = _param("dropInput", "Leave the input column out of the output; default False", TypeConverters.toBoolean)
+    topK = param("topK", "Classes that outputType top names; default 5", TypeConverters.toInt)
+    dropInput = param("dropInput", "Leave the input column out of the output; default False", TypeConverters.toBoolean)
 
     @keyword_only
     def __init__(
@@ -157,10 +152,7 @@ class ImageFeaturizer(JavaTransformer, JavaMLReadable["ImageFeaturizer"], JavaML
         dropInput: Optional[bool] = None,
     ):
         super().__init__()
-        java_class(SparkSession.builder.getOrCreate(), "ImageFeaturizer")  # says so when the jar is missing
-        self._java_obj = self._new_java_obj("pomona.spark.ImageFeaturizer", self.uid)
-        self._transfer_params_from_java()
-        self._set(**self._input_kwargs)
+        self._start("ImageFeaturizer", self._input_kwargs)
 
     @keyword_only
     def setParams(

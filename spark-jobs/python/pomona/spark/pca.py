@@ -1,57 +1,62 @@
 # SPDX-License-Identifier: Apache-2.0
 """Principal components: the estimator and its model."""
 
-from typing import Optional
+from typing import Optional, TypeVar
 
 from pyspark import keyword_only
 from pyspark.ml.linalg import DenseMatrix, DenseVector
-from pyspark.ml.param import Param, Params, TypeConverters
+from pyspark.ml.param import TypeConverters
 from pyspark.ml.util import JavaMLReadable, JavaMLWritable
 from pyspark.ml.wrapper import JavaEstimator, JavaModel, JavaParams
 from pyspark.sql import SparkSession
 
 from pomona.spark.functions import java_class
+from pomona.spark.stage import JvmStage, param
 
-
-def _param(name: str, doc: str, convert) -> Param:
-    return Param(Params._dummy(), name, doc, typeConverter=convert)
+_Stage = TypeVar("_Stage", bound="_PCAParams")  # what a setter is called on, it returns
 
 
 class _PCAParams(JavaParams):
-    """The Params that estimator and model share."""
+    """The Params that estimator and model share, with the setters of those that do not belong to the fit."""
 
-    inputCol = _param(
+    inputCol = param(
         "inputCol",
         "Column of vectors: vector, array<float> or array<double>; default features",
         TypeConverters.toString,
     )
-    outputCol = _param("outputCol", "Column for the components; default pca", TypeConverters.toString)
-    k = _param("k", "Components to keep; either this or varianceTarget", TypeConverters.toInt)
-    varianceTarget = _param(
+    outputCol = param("outputCol", "Column for the components; default pca", TypeConverters.toString)
+    k = param("k", "Components to keep; either this or varianceTarget", TypeConverters.toInt)
+    varianceTarget = param(
         "varianceTarget",
         "The fewest components that keep this share of the variance, in (0, 1]; either this or k",
         TypeConverters.toFloat,
     )
-    standardize = _param(
+    standardize = param(
         "standardize",
         "Columns centred and divided by their deviation, as by StandardScaler(withMean, withStd); default False",
         TypeConverters.toBoolean,
     )
-    center = _param(
+    center = param(
         "center",
         "transform subtracts the mean; Spark ML's PCAModel does not. A standardising model always does; default False",
         TypeConverters.toBoolean,
     )
-    badRows = _param(
+    badRows = param(
         "badRows",
         "Null, wrong length, NaN or infinity: error (default), or skip (left out of the fit and counted; null in the"
         " output)",
         TypeConverters.toString,
     )
-    outputType = _param("outputType", "vector (default) or array (of double)", TypeConverters.toString)
+    outputType = param("outputType", "vector (default) or array (of double)", TypeConverters.toString)
+
+    def setInputCol(self: _Stage, value: str) -> _Stage:
+        return self._set(inputCol=value)
 
     def getInputCol(self) -> str:
         return self.getOrDefault(self.inputCol)
+
+    def setOutputCol(self: _Stage, value: str) -> _Stage:
+        return self._set(outputCol=value)
 
     def getOutputCol(self) -> str:
         return self.getOrDefault(self.outputCol)
@@ -66,17 +71,26 @@ class _PCAParams(JavaParams):
     def getStandardize(self) -> bool:
         return self.getOrDefault(self.standardize)
 
+    def setCenter(self: _Stage, value: bool) -> _Stage:
+        return self._set(center=value)
+
     def getCenter(self) -> bool:
         return self.getOrDefault(self.center)
 
+    def setBadRows(self: _Stage, value: str) -> _Stage:
+        return self._set(badRows=value)
+
     def getBadRows(self) -> str:
         return self.getOrDefault(self.badRows)
+
+    def setOutputType(self: _Stage, value: str) -> _Stage:
+        return self._set(outputType=value)
 
     def getOutputType(self) -> str:
         return self.getOrDefault(self.outputType)
 
 
-class PCA(_PCAParams, JavaEstimator["PCAModel"], JavaMLReadable["PCA"], JavaMLWritable):
+class PCA(_PCAParams, JvmStage, JavaEstimator["PCAModel"], JavaMLReadable["PCA"], JavaMLWritable):
     """Principal components of a column of vectors, in one pass and in the JVM.
 
     Gives what Spark ML's StandardScaler and PCA give, but for the sign of components: the entry of largest magnitude
@@ -117,12 +131,12 @@ class PCA(_PCAParams, JavaEstimator["PCAModel"], JavaMLReadable["PCA"], JavaMLWr
     # PySpark maps a JVM class to the Python class of the same full name, and back.
     __module__ = "pomona.spark"
 
-    maxTasks = _param(
+    maxTasks = param(
         "maxTasks",
         "Tasks that each make one state of their rows; 0 (default): one for each core of the cluster",
         TypeConverters.toInt,
     )
-    initialState = _param(
+    initialState = param(
         "initialState",
         "File that PCAModel.saveState wrote, on any Hadoop file system: its rows count with those of the input",
         TypeConverters.toString,
@@ -144,10 +158,7 @@ class PCA(_PCAParams, JavaEstimator["PCAModel"], JavaMLReadable["PCA"], JavaMLWr
         initialState: Optional[str] = None,
     ):
         super().__init__()
-        java_class(SparkSession.builder.getOrCreate(), "PCA")  # says so when the jar is missing
-        self._java_obj = self._new_java_obj("pomona.spark.PCA", self.uid)
-        self._transfer_params_from_java()
-        self._set(**self._input_kwargs)
+        self._start("PCA", self._input_kwargs)
 
     @keyword_only
     def setParams(
@@ -172,12 +183,6 @@ class PCA(_PCAParams, JavaEstimator["PCAModel"], JavaMLReadable["PCA"], JavaMLWr
         model._transfer_params_from_java()  # k, where the fit found it
         return model
 
-    def setInputCol(self, value: str) -> "PCA":
-        return self._set(inputCol=value)
-
-    def setOutputCol(self, value: str) -> "PCA":
-        return self._set(outputCol=value)
-
     def setK(self, value: int) -> "PCA":
         return self._set(k=value)
 
@@ -186,15 +191,6 @@ class PCA(_PCAParams, JavaEstimator["PCAModel"], JavaMLReadable["PCA"], JavaMLWr
 
     def setStandardize(self, value: bool) -> "PCA":
         return self._set(standardize=value)
-
-    def setCenter(self, value: bool) -> "PCA":
-        return self._set(center=value)
-
-    def setBadRows(self, value: str) -> "PCA":
-        return self._set(badRows=value)
-
-    def setOutputType(self, value: str) -> "PCA":
-        return self._set(outputType=value)
 
     def setMaxTasks(self, value: int) -> "PCA":
         return self._set(maxTasks=value)
@@ -217,21 +213,6 @@ class PCAModel(_PCAParams, JavaModel, JavaMLReadable["PCAModel"], JavaMLWritable
     """
 
     __module__ = "pomona.spark"
-
-    def setInputCol(self, value: str) -> "PCAModel":
-        return self._set(inputCol=value)
-
-    def setOutputCol(self, value: str) -> "PCAModel":
-        return self._set(outputCol=value)
-
-    def setCenter(self, value: bool) -> "PCAModel":
-        return self._set(center=value)
-
-    def setBadRows(self, value: str) -> "PCAModel":
-        return self._set(badRows=value)
-
-    def setOutputType(self, value: str) -> "PCAModel":
-        return self._set(outputType=value)
 
     @property
     def pc(self) -> DenseMatrix:
