@@ -78,15 +78,19 @@ static void *measure(void *argument) {
     return NULL;
 }
 
-static void print(const struct measurement *all, const struct tool_options *options, const pomona_model_info *info) {
+static int print(const struct measurement *all, const struct tool_options *options, const pomona_model_info *info) {
+    char *name = tool_bench_text(options, info->name);
+    if (!name) return tool_fail(EXIT_FAILED, "out of memory");
     double median = 0, best = 0, peak = 0;
     for (uint32_t i = 0; i < options->threads; i++) median += all[i].median, best += all[i].best, peak += all[i].peak;
     double share = median * (double)info->macs / peak;
-    printf(options->json ? "{\"model\": \"%s\", \"batch\": %u, \"threads\": %u, \"isa\": \"%s\", "
+    printf(options->json ? "{\"model\": %s, \"batch\": %u, \"threads\": %u, \"isa\": \"%s\", "
                            "\"images_per_second\": %.2f, \"best\": %.2f, \"peak_gmacs\": %.1f, \"peak_share\": %.3f}\n"
                          : "%s batch=%u threads=%u isa=%s images_per_second=%.2f best=%.2f peak_gmacs=%.1f "
                            "peak_share=%.3f\n",
-           info->name, options->session.batch, options->threads, info->cpu_level, median, best, peak * 1e-9, share);
+           name, options->session.batch, options->threads, info->cpu_level, median, best, peak * 1e-9, share);
+    free(name);
+    return EXIT_OK;
 }
 
 static int run(const struct tool_options *options, pomona_model *model) {
@@ -105,7 +109,7 @@ static int run(const struct tool_options *options, pomona_model *model) {
         pthread_join(all[i].thread, NULL);
         if (all[i].status) status = all[i].status;
     }
-    if (!status) print(all, options, &info);
+    if (!status) status = print(all, options, &info);
     free(all);
     return status;
 }

@@ -2,6 +2,8 @@
 
 /* Where the time of a network goes: each layer's least time over many calls, since whatever else the machine does only
  * adds to it. */
+#define _POSIX_C_SOURCE 200809L
+#include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,8 +31,16 @@ static void measure(struct profile *p) {
     }
 }
 
+char *tool_bench_text(const struct tool_options *options, const char *text) {
+    if (!options->json) return strdup(text);
+    cJSON *string = cJSON_CreateString(text);
+    char *quoted = cJSON_PrintUnformatted(string);
+    cJSON_Delete(string);
+    return quoted;
+}
+
 /* Times are of one image. */
-static void print(const struct profile *p, const pomona_model *model, double peak) {
+static int print(const struct profile *p, const pomona_model *model, double peak) {
     double total = 0, macs = 0;
     const int json = p->options->json;
     if (!json) printf("%-36s %-18s %-15s %9s %6s  %s\n", "layer", "operation", "map", "us", "peak", "kernel");
@@ -38,16 +48,20 @@ static void print(const struct profile *p, const pomona_model *model, double pea
         pomona_layer_info layer = {.size = sizeof layer};
         char map[48];
         pomona_model_get_layer(model, i, &layer, NULL);
+        char *name = tool_bench_text(p->options, layer.name);
+        if (!name) return tool_fail(EXIT_FAILED, "out of memory");
         double seconds = p->least[i] / p->options->session.batch, share = (double)layer.macs / seconds / peak;
         snprintf(map, sizeof map, "%ux%ux%u", layer.height, layer.width, layer.channels);
-        printf(json ? "{\"layer\": \"%s\", \"operation\": \"%s\", \"map\": \"%s\", \"microseconds\": %.2f, "
+        printf(json ? "{\"layer\": %s, \"operation\": \"%s\", \"map\": \"%s\", \"microseconds\": %.2f, "
                       "\"peak_share\": %.3f, \"kernel\": \"%s\"}\n"
                     : "%-36s %-18s %-15s %9.1f %6.2f  %s\n",
-               layer.name, layer.operation, map, seconds * 1e6, share, layer.kernel ? layer.kernel : "");
+               name, layer.operation, map, seconds * 1e6, share, layer.kernel);
+        free(name);
         total += seconds;
         macs += (double)layer.macs;
     }
     if (!json) printf("%-71s %9.1f %6.2f\n", "all layers", total * 1e6, macs / total / peak);
+    return EXIT_OK;
 }
 
 static int allocate(struct profile *p, const pomona_model_info *info) {
@@ -71,7 +85,7 @@ int tool_bench_layers(const struct tool_options *options, pomona_model *model) {
     if (allocate(&p, &info)) {
         double peak = pomona_cpu_peak();
         measure(&p);
-        print(&p, model, peak);
+        status = print(&p, model, peak);
     } else status = tool_fail(EXIT_FAILED, "out of memory");
     pomona_session_close(p.session);
     free(p.pixels);

@@ -111,6 +111,9 @@ double tool_seconds(void);
 
 /* ---- bench_layers.c ---- */
 
+/* A name as bench prints it, with --json a JSON string with its quotes: for free(). NULL when out of memory. */
+char *tool_bench_text(const struct tool_options *options, const char *text);
+
 /* The table of `bench --layers`; returns an exit status. */
 int tool_bench_layers(const struct tool_options *options, pomona_model *model);
 

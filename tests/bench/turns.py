@@ -83,11 +83,11 @@ class Row:
     samples: Dict[str, List[float]]
 
 
-def take_turns(name: str, sides: Dict[str, Side], rounds: int) -> Row:
+def take_turns(name: str, sides: Dict[str, Side], rounds: int, warm_up: bool = True) -> Row:
     """One unmeasured round to warm up, then `rounds`, each in an order of its own (the same in every run)."""
     row = Row(name, {side: [] for side in sides})
     order, shuffled = list(sides), random.Random(name)
-    for number in range(-1, rounds):
+    for number in range(-1 if warm_up else 0, rounds):
         for side in order:
             value = sides[side]()
             if number >= 0:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pomona.models.graph import GraphBuilder
 from support.built import TINY, run_cli
 
 COMMANDS = ["features", "decode", "pca", "bench", "model", "doctor"]
@@ -292,6 +293,17 @@ def test_bench():
     assert found["model"] == "TinyTestNet" and found["batch"] == 3 and found["threads"] == 2
     assert 0 < found["images_per_second"] <= found["best"] and found["peak_gmacs"] > 0
     assert "images_per_second=" in run_cli(*words).stdout
+
+
+def test_bench_escapes_names(tmp_path):
+    """Quotes, backslashes and control characters of the names of a model and its layers."""
+    model, layer = 'a "b"\\c\n\u00e9', 'l "1"\\'
+    graph = GraphBuilder(model, 8, "tf")
+    last = graph.node("conv2d", layer, "input", {"kernel": np.ones((1, 1, 3, 4))})
+    (tmp_path / "m.safetensors").write_bytes(graph.finish(last, {}))
+    words = ["bench", "--model", tmp_path / "m.safetensors", "--seconds", "0.01", "--json"]
+    assert json.loads(run_cli(*words).stdout)["model"] == model
+    assert json.loads(run_cli(*words, "--layers").stdout)["layer"] == layer
 
 
 @pytest.mark.parametrize("mask", ["", "scalar"])

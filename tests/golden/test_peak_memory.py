@@ -63,7 +63,7 @@ def model(request, tmp_path_factory) -> Path:
 @pytest.mark.parametrize("threads, batch", [(1, 1), (1, 8), (2, 2), (4, 2), (3, 4)])
 def test_peak_is_what_the_formula_says(model, threads, batch, photographs, tmp_path):
     options = ("--threads", threads, "--batch", batch, "--out", tmp_path / "out.npy")
-    some = photographs[: threads * (2 if model.stem == "wide" else SHARE)]
+    some = photographs[: threads * SHARE if model.stem == "mobilenet_v2" else 1]  # sessions are resident when opened
     found = peak_memory_of_cli("features", "--model", model, *options, *some)
     assert found == pytest.approx(predicted(model, threads, batch), rel=0.2)
 

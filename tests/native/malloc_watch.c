@@ -7,7 +7,7 @@
 #include <stdatomic.h>
 
 static _Atomic uint64_t calls, json_countdown;
-static _Atomic int64_t held, peak;
+static _Atomic int64_t held, peak, largest;
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
@@ -21,7 +21,8 @@ int __wrap_posix_memalign(void **block, size_t alignment, size_t size);
 void __wrap_free(void *block);
 
 static void *count(void *block) {
-    int64_t now = atomic_fetch_add(&held, (int64_t)malloc_usable_size(block)) + (int64_t)malloc_usable_size(block);
+    int64_t size = (int64_t)malloc_usable_size(block), now = atomic_fetch_add(&held, size) + size;
+    if (size > atomic_load(&largest)) atomic_store(&largest, size);
     if (now > atomic_load(&peak)) atomic_store(&peak, now);
     atomic_fetch_add(&calls, 1);
     return block;
@@ -53,11 +54,14 @@ void watch_begin(void) {
     atomic_store(&calls, 0);
     atomic_store(&held, 0);
     atomic_store(&peak, 0);
+    atomic_store(&largest, 0);
 }
 
 uint64_t watch_calls(void) { return atomic_load(&calls); }
 
 size_t watch_peak(void) { return (size_t)atomic_load(&peak); }
+
+size_t watch_largest(void) { return (size_t)atomic_load(&largest); }
 
 static void *json_malloc(size_t size) {
     uint64_t left = atomic_load(&json_countdown);

@@ -11,9 +11,10 @@
 /* Starts to count anew. */
 void watch_begin(void);
 
-/* Allocations since then, and the most bytes that were held at once beyond those held then. */
+/* Allocations since then, the most bytes that were held at once beyond those held then, and the largest allocation. */
 uint64_t watch_calls(void);
 size_t watch_peak(void);
+size_t watch_largest(void);
 
 /* Lets cJSON's allocations be counted. */
 void watch_json(void);

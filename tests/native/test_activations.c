@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "net_check.h"
+#include "refusal.h"
 
 static const uint32_t point[] = {1, 1}, square[] = {3, 3};
 
@@ -164,16 +165,10 @@ static void test_inverted_residual(void **state) {
 
 static void refuse(const char *attributes, pomona_status status, const char *message) {
     struct model_maker maker;
-    pomona_model *model = NULL;
-    pomona_error error;
     begin(&maker, 1);
     maker_node(&maker, "activation", "act", "start", attributes);
     maker_features(&maker, "act");
-    struct model_file file = maker_write(&maker);
-    assert_int_equal(pomona_model_open_memory(file.data, file.length, NULL, &model, &error), status);
-    if (!strstr(error.message, message)) fail_msg("%s: not `%s`", error.message, message);
-    free_model(&file);
-    maker_end(&maker);
+    expect_refused_model(&maker, status, message);
 }
 
 static void test_refused(void **state) {

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "net_check.h"
+#include "refusal.h"
 
 static const uint32_t point[] = {1, 1}, square[] = {3, 3};
 static const uint32_t channel_counts[] = {1, 3, 8, 11, 16, 17, 24, 32, 40, 96, 200};
@@ -239,29 +240,21 @@ static void test_crop(void **state) {
 
 /* ---- refusals ---- */
 
-/* A layer `op` of inputs a (3x4x8), b (2x4x8), c (3x4x5) and d (1x1x8). */
+/* A layer `op` of inputs a (3x4x8), b (2x4x8), c (3x4x5) and d (1x1x8), with a weight of the wrong shape. */
 static void expect_refusal(const char *op, const char *inputs, const char *attributes, pomona_status status,
                            const char *word) {
     struct model_maker maker;
-    pomona_model *model = NULL;
-    pomona_error error = {.message = ""};
     maker_begin(&maker, 3, 4, 1);
     maker_conv(&maker, "a", "input", point, 3, 8, 1, NULL);
     maker_conv(&maker, "b", "input", (uint32_t[]){2, 1}, 3, 8, 1, NULL);
     maker_conv(&maker, "c", "input", point, 3, 5, 1, NULL);
     maker_conv(&maker, "d", "input", (uint32_t[]){3, 4}, 3, 8, 1, NULL);
+    maker_tensor(&maker, "wrong", (uint32_t[]){5, 0}, 0, 1);
     cJSON *node = maker_node(&maker, op, "last", inputs, attributes);
-    if (!strcmp(op, "affine")) cJSON_AddStringToObject(cJSON_GetObjectItem(node, "weights"), "shift", "c/bias");
-    if (!strcmp(op, "layer_norm")) cJSON_AddStringToObject(cJSON_GetObjectItem(node, "weights"), "gamma", "a/kernel");
+    if (!strcmp(op, "affine")) cJSON_AddStringToObject(cJSON_GetObjectItem(node, "weights"), "shift", "wrong");
+    if (!strcmp(op, "layer_norm")) cJSON_AddStringToObject(cJSON_GetObjectItem(node, "weights"), "gamma", "wrong");
     maker_features(&maker, "last");
-    struct model_file file = maker_write(&maker);
-    pomona_status found = pomona_model_open_memory(file.data, file.length, NULL, &model, &error);
-    if (found != status || !strstr(error.message, word))
-        fail_msg("%s instead of %s with `%s`: %s", pomona_status_name(found), pomona_status_name(status), word,
-                 error.message);
-    assert_int_equal(pomona_memory_in_use(), 0);
-    free_model(&file);
-    maker_end(&maker);
+    expect_refused_model(&maker, status, word);
 }
 
 static void test_refusals(void **state) {
@@ -272,36 +265,76 @@ static void test_refusals(void **state) {
     expect_refusal("multiply", "d,a", NULL, POMONA_BAD_MODEL, "layer last: multiply of 1x1x8 and 3x4x8");
     expect_refusal("add", "a,b", NULL, POMONA_BAD_MODEL, "layer last: add of 3x4x8 and 2x4x8");
     expect_refusal("add", "a", NULL, POMONA_BAD_MODEL, "layer last: 1 inputs");
-    expect_refusal("affine", "a", NULL, POMONA_BAD_MODEL,
-                   "layer last: `shift` (tensor c/bias) must have the shape [8]");
-    expect_refusal("layer_norm", "a", "{\"epsilon\": 1e-6}", POMONA_BAD_MODEL, "layer last: `gamma` (tensor a/kernel)");
+    expect_refusal("affine", "a", NULL, POMONA_BAD_MODEL, "layer last: `shift` (tensor wrong) must have the shape [8]");
+    expect_refusal("layer_norm", "a", "{\"epsilon\": 1e-6}", POMONA_BAD_MODEL, "layer last: `gamma` (tensor wrong)");
     expect_refusal("layer_norm", "a", NULL, POMONA_BAD_MODEL, "last: `epsilon`");
     expect_refusal("layer_norm", "a", "{\"epsilon\": 0}", POMONA_BAD_MODEL, "layer last: `epsilon`");
     expect_refusal("crop", "a", NULL, POMONA_BAD_MODEL, "last: `cropping`");
     expect_refusal("crop", "a", "{\"cropping\": [1, 2, 0, 0]}", POMONA_BAD_MODEL, "layer last: crops 3 rows");
     expect_refusal("crop", "a", "{\"cropping\": [0, 0, 65535, 65535]}", POMONA_BAD_MODEL, "131070 columns off 3x4");
+    expect_refusal("crop", "a", "{\"cropping\": [-1, 0, 0, 0]}", POMONA_BAD_MODEL, "last: `cropping`");
+    expect_refusal("zero_pad", "a", NULL, POMONA_BAD_MODEL, "last: `padding`");
+    expect_refusal("zero_pad", "a", "{\"padding\": [0, 0, 65535, 65535]}", POMONA_LIMIT, "layer last: padded to more");
+    expect_refusal("zero_pad", "a", "{\"padding\": [60000, 0, 60000, 0]}", POMONA_LIMIT, "layer last: its value");
+    expect_refusal("softmax", "a,a", NULL, POMONA_BAD_MODEL, "layer last: 2 inputs");
+    expect_refusal("concat", "a,last", NULL, POMONA_BAD_MODEL, "layer last: its input last");
 }
 
-/* Doubled again and again: refused by the number of its channels, before memory is taken. */
+/* 1x1x(3 x 2^doublings), each concatenation named join0, join1 ... Returns the last one's name. */
+static const char *doubled(struct model_maker *maker, int doublings) {
+    static char name[16];
+    char pair[40];
+    maker_begin(maker, 1, 1, 1);
+    snprintf(name, sizeof name, "input");
+    for (int i = 0; i < doublings; i++) {
+        snprintf(pair, sizeof pair, "%s,%s", name, name);
+        snprintf(name, sizeof name, "join%d", i);
+        maker_node(maker, "concat", name, pair, NULL);
+    }
+    return name;
+}
+
+/* Refused by the number of channels, before memory is taken. */
 static void test_too_many_channels(void **state) {
     (void)state;
     struct model_maker maker;
-    pomona_model *model = NULL;
-    pomona_error error = {.message = ""};
-    char name[16] = "input", pair[40], next[16];
-    maker_begin(&maker, 1, 1, 1);
-    for (int i = 0; i < 40; i++) {
-        snprintf(pair, sizeof pair, "%s,%s", name, name);
-        snprintf(next, sizeof next, "join%d", i);
-        maker_node(&maker, "concat", next, pair, NULL);
-        memcpy(name, next, sizeof name);
+    maker_features(&maker, doubled(&maker, 40));
+    expect_refused_model(&maker, POMONA_LIMIT, "layer join22: 25165824 channels");
+}
+
+/* Layers without weights that would each pack 96 MiB of ones and zeros. */
+static void test_packed_weights(void **state) {
+    (void)state;
+    struct model_maker maker;
+    char from[16], name[16];
+    snprintf(from, sizeof from, "%s", doubled(&maker, 22));
+    for (int i = 0; i < 60; i++) {
+        snprintf(name, sizeof name, "norm%d", i);
+        maker_node(&maker, "layer_norm", name, from, "{\"epsilon\": 1e-6}");
+        memcpy(from, name, sizeof from);
     }
-    maker_features(&maker, name);
-    struct model_file file = maker_write(&maker);
-    assert_int_equal(pomona_model_open_memory(file.data, file.length, NULL, &model, &error), POMONA_LIMIT);
-    assert_non_null(strstr(error.message, "layer join22: 25165824 channels"));
-    free_model(&file);
-    maker_end(&maker);
+    maker_features(&maker, from);
+    expect_refused_model(&maker, POMONA_LIMIT, "layer norm42: the packed weights up to it need more than 4096 MiB");
+}
+
+/* One vector of 3,072 numbers for norm after norm: 48 KiB of folded scales and shifts for each. */
+static void test_shared_weights(void **state) {
+    (void)state;
+    static const char *const roles[] = {"mean", "variance"};
+    struct model_maker maker;
+    char from[16], name[16];
+    snprintf(from, sizeof from, "%s", doubled(&maker, 10));
+    maker_tensor(&maker, "mean", (uint32_t[]){3072, 0}, 0, 1);
+    maker_tensor(&maker, "variance", (uint32_t[]){3072, 0}, 1, 2);
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof name, "norm%d", i);
+        cJSON *node = maker_node(&maker, "batch_norm", name, from, "{\"epsilon\": 1e-3}");
+        for (int role = 0; role < 2; role++)
+            cJSON_AddStringToObject(cJSON_GetObjectItem(node, "weights"), roles[role], roles[role]);
+        memcpy(from, name, sizeof from);
+    }
+    maker_features(&maker, from);
+    expect_refused_model(&maker, POMONA_BAD_MODEL, "layer norm1: tensor mean");
 }
 
 int main(void) {
@@ -319,6 +352,8 @@ int main(void) {
         cmocka_unit_test(test_crop),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_too_many_channels),
+        cmocka_unit_test(test_packed_weights),
+        cmocka_unit_test(test_shared_weights),
     };
     int missing = level_missing();
     return missing ? missing : cmocka_run_group_tests(tests, NULL, NULL);

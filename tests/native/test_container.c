@@ -12,30 +12,9 @@
 #include <cmocka.h>
 
 #include "malloc_watch.h"
-#include "model_maker.h"
+#include "refusal.h"
 
 #define PREFIX 8
-
-/* A tree of JSON takes up to 64 bytes a value, and malloc's own; values take 4 bytes of text at least. */
-#define PEAK_A_BYTE 40
-#define PEAK_FREE ((size_t)1 << 20)
-
-/* Opens the file, which must fail so; `word` is in the message. */
-static void expect_file(const struct model_file *file, pomona_status status, const char *word) {
-    uint64_t before = pomona_memory_in_use();
-    pomona_model *model = NULL;
-    pomona_error error = {.message = ""};
-    watch_begin();
-    pomona_status found = pomona_model_open_memory(file->data, file->length, NULL, &model, &error);
-    if (found != status || !strstr(error.message, word))
-        fail_msg("%s instead of %s with `%s`: %s", pomona_status_name(found), pomona_status_name(status), word,
-                 error.message);
-    assert_int_equal(error.status, status);
-    assert_null(model);
-    assert_int_equal(pomona_memory_in_use(), before);
-    if (watch_peak() > PEAK_A_BYTE * file->length + PEAK_FREE)
-        fail_msg("%zu bytes for a file of %zu: %s", watch_peak(), file->length, error.message);
-}
 
 /* Three tensors and two nodes, few enough bytes to spoil each of them. */
 static void begin_tiny(struct model_maker *maker) {
@@ -44,13 +23,6 @@ static void begin_tiny(struct model_maker *maker) {
     maker_conv(maker, "first", "input", kernel, 3, 8, 1, NULL);
     maker_conv(maker, "second", "first", (uint32_t[]){2, 1}, 8, 3, 0, NULL);
     maker_features(maker, "second");
-}
-
-static void finish(struct model_maker *maker, pomona_status status, const char *word) {
-    struct model_file file = maker_write(maker);
-    expect_file(&file, status, word);
-    free_model(&file);
-    maker_end(maker);
 }
 
 static cJSON *entry(const struct model_maker *maker, const char *tensor) {
@@ -92,7 +64,7 @@ static void expect_truncated(const struct model_maker *maker, const struct model
     struct model_file cut = maker_write_raw(&empty, 0, (const char *)whole->data, length);
     memmove(cut.data, whole->data, length);
     cut.length = length;
-    expect_file(&cut, POMONA_BAD_MODEL, "");
+    expect_refused_file(&cut, POMONA_BAD_MODEL, "");
     free_model(&cut);
 }
 
@@ -121,7 +93,7 @@ static void test_flipped_bits(void **state) {
         char word[128];
         snprintf(word, sizeof word, "tensor %s: its CRC-32", item->string);
         file.data[header + i / 8] ^= (uint8_t)(1 << i % 8);
-        expect_file(&file, POMONA_BAD_MODEL, word);
+        expect_refused_file(&file, POMONA_BAD_MODEL, word);
         file.data[header + i / 8] ^= (uint8_t)(1 << i % 8);
     }
     free_model(&file);
@@ -153,7 +125,7 @@ static void test_noise_in_the_header(void **state) {
 static void expect_raw(uint64_t announced, const char *header, size_t length, const char *word) {
     struct model_maker nothing = {0};
     struct model_file file = maker_write_raw(&nothing, announced, header, length);
-    expect_file(&file, POMONA_BAD_MODEL, word);
+    expect_refused_file(&file, POMONA_BAD_MODEL, word);
     free_model(&file);
 }
 
@@ -181,6 +153,22 @@ static void test_header_length(void **state) {
     free(text);
 }
 
+/* A file of a machine that stores the highest byte first. */
+static void test_byte_order(void **state) {
+    (void)state;
+    struct model_maker maker;
+    begin_tiny(&maker);
+    struct model_file file = maker_write(&maker);
+    for (int i = 0; i < PREFIX / 2; i++) {
+        uint8_t byte = file.data[i];
+        file.data[i] = file.data[PREFIX - 1 - i];
+        file.data[PREFIX - 1 - i] = byte;
+    }
+    expect_refused_file(&file, POMONA_BAD_MODEL, "not a model file: a header of");
+    free_model(&file);
+    maker_end(&maker);
+}
+
 static void test_other_formats(void **state) {
     (void)state;
     static const char pickle[] = "\x80\x02}q\x01X\x06\0\0\0weightq\x02K\x01s.                             ";
@@ -189,7 +177,20 @@ static void test_other_formats(void **state) {
     const struct model_file files[] = {{(uint8_t *)(uintptr_t)pickle, sizeof pickle},
                                        {(uint8_t *)(uintptr_t)zip, sizeof zip},
                                        {(uint8_t *)(uintptr_t)hdf5, sizeof hdf5}};
-    for (size_t i = 0; i < 3; i++) expect_file(&files[i], POMONA_BAD_MODEL, "not a model file");
+    for (size_t i = 0; i < 3; i++) expect_refused_file(&files[i], POMONA_BAD_MODEL, "not a model file");
+}
+
+/* Entries that are nothing: no table is made for them. */
+static void test_many_entries(void **state) {
+    (void)state;
+    struct model_maker maker;
+    char name[16];
+    begin_tiny(&maker);
+    for (int i = 0; i < 60000; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        cJSON_AddNullToObject(maker.header, name);
+    }
+    expect_refused_model(&maker, POMONA_BAD_MODEL, "0: `shape` is missing");
 }
 
 static char *repeat(const char *start, const char *part, size_t times, size_t *length) {
@@ -217,7 +218,7 @@ static void test_nesting(void **state) {
     char *deep = repeat("", "[", 100000, &length);
     begin_tiny(&maker);
     cJSON_AddStringToObject(cJSON_AddObjectToObject(maker.header, "__metadata__"), "pomona", deep);
-    finish(&maker, POMONA_BAD_MODEL, "graph: JSON nested");
+    expect_refused_model(&maker, POMONA_BAD_MODEL, "graph: JSON nested");
     free(deep);
 }
 
@@ -228,30 +229,30 @@ static void test_extents(void **state) {
     struct model_maker maker;
     begin_tiny(&maker); /* the two kernels have the same size */
     set(entry(&maker, "second/kernel"), "data_offsets", "[0, 192]");
-    finish(&maker, POMONA_BAD_MODEL, "kernel: an overlap");
+    expect_refused_model(&maker, POMONA_BAD_MODEL, "kernel: an overlap");
     begin_tiny(&maker);
     set(entry(&maker, "second/kernel"), "data_offsets", "[228, 420]");
     maker.tensors = realloc(maker.tensors, maker.tensor_bytes += 4);
-    finish(&maker, POMONA_BAD_MODEL, "tensor second/kernel: a hole");
+    expect_refused_model(&maker, POMONA_BAD_MODEL, "tensor second/kernel: a hole");
     begin_tiny(&maker);
     set(entry(&maker, "second/kernel"), "data_offsets", "[224, 420]");
-    finish(&maker, POMONA_BAD_MODEL, "tensor second/kernel: `data_offsets`");
+    expect_refused_model(&maker, POMONA_BAD_MODEL, "tensor second/kernel: `data_offsets`");
     begin_tiny(&maker);
     set(entry(&maker, "second/kernel"), "data_offsets", "[416, 224]");
-    finish(&maker, POMONA_BAD_MODEL, "tensor second/kernel: `data_offsets`");
+    expect_refused_model(&maker, POMONA_BAD_MODEL, "tensor second/kernel: `data_offsets`");
     begin_tiny(&maker);
     maker.tensors = realloc(maker.tensors, maker.tensor_bytes += 4);
-    finish(&maker, POMONA_BAD_MODEL, "4 bytes after the last tensor");
+    expect_refused_model(&maker, POMONA_BAD_MODEL, "4 bytes after the last tensor");
     begin_tiny(&maker);
     maker_tensor(&maker, "first/bias", (uint32_t[]){4, 0}, 0, 1);
-    finish(&maker, POMONA_BAD_MODEL, "tensor first/bias: appears twice");
+    expect_refused_model(&maker, POMONA_BAD_MODEL, "tensor first/bias: appears twice");
 }
 
 static void expect_entry(const char *key, const char *json, pomona_status status, const char *word) {
     struct model_maker maker;
     begin_tiny(&maker);
     set(entry(&maker, "first/bias"), key, json);
-    finish(&maker, status, word);
+    expect_refused_model(&maker, status, word);
 }
 
 static void test_shapes(void **state) {
@@ -274,10 +275,10 @@ static void test_shapes(void **state) {
     begin_tiny(&maker); /* a tensor of no bytes could stand in many places */
     cJSON_AddItemToObject(maker.header, "nothing",
                           cJSON_Parse("{\"dtype\": \"F32\", \"shape\": [3, 0], \"data_offsets\": [192, 192]}"));
-    finish(&maker, POMONA_BAD_MODEL, "tensor nothing");
+    expect_refused_model(&maker, POMONA_BAD_MODEL, "tensor nothing");
     begin_tiny(&maker);
     set(maker.header, "first/bias", "[1, 2]");
-    finish(&maker, POMONA_BAD_MODEL, "first/bias");
+    expect_refused_model(&maker, POMONA_BAD_MODEL, "first/bias");
 }
 
 static void test_misaligned(void **state) {
@@ -291,7 +292,7 @@ static void test_misaligned(void **state) {
         memcpy(text, file.data + PREFIX, header);
         memset(text + header, ' ', more);
         struct model_file moved = maker_write_raw(&maker, header + more, text, header + more);
-        expect_file(&moved, POMONA_BAD_MODEL, "tensor first/kernel: not aligned");
+        expect_refused_file(&moved, POMONA_BAD_MODEL, "tensor first/kernel: not aligned");
         free_model(&moved);
         free(text);
     }
@@ -307,12 +308,12 @@ static void test_numbers(void **state) {
         begin_tiny(&maker);
         maker_numbers(&maker, "second/kernel")[47] = bad[i];
         maker_sum(&maker, "second/kernel");
-        finish(&maker, POMONA_BAD_MODEL, "tensor second/kernel: number 47 is not finite");
+        expect_refused_model(&maker, POMONA_BAD_MODEL, "tensor second/kernel: number 47 is not finite");
     }
     struct model_maker maker;
     begin_tiny(&maker);
     set(cJSON_GetObjectItem(maker.graph, "crc32"), "first/bias", NULL);
-    finish(&maker, POMONA_BAD_MODEL, "`first/bias`");
+    expect_refused_model(&maker, POMONA_BAD_MODEL, "`first/bias`");
 }
 
 /* ---- graph ---- */
@@ -321,7 +322,7 @@ static void expect_graph(const char *key, const char *json, pomona_status status
     struct model_maker maker;
     begin_tiny(&maker);
     set(maker.graph, key, json);
-    finish(&maker, status, word);
+    expect_refused_model(&maker, status, word);
 }
 
 static void test_graph(void **state) {
@@ -352,7 +353,7 @@ static void expect_node(int index, const char *key, const char *json, pomona_sta
     struct model_maker maker;
     begin_tiny(&maker);
     set(node(&maker, index), key, json);
-    finish(&maker, status, word);
+    expect_refused_model(&maker, status, word);
 }
 
 static void test_order_of_nodes(void **state) {
@@ -394,28 +395,29 @@ static void test_other_layers(void **state) {
     struct model_maker maker;
     begin_tiny(&maker);
     maker_norm(&maker, "norm", "second", 4);
-    finish(&maker, POMONA_BAD_MODEL, "layer norm");
+    expect_refused_model(&maker, POMONA_BAD_MODEL, "layer norm");
     begin_tiny(&maker);
     maker_norm(&maker, "norm", "second", 3);
     maker_numbers(&maker, "norm/variance")[2] = -1;
     maker_sum(&maker, "norm/variance");
-    finish(&maker, POMONA_BAD_MODEL, "layer norm: variance 2 of tensor norm/variance");
+    expect_refused_model(&maker, POMONA_BAD_MODEL, "layer norm: variance 2 of tensor norm/variance");
     begin_tiny(&maker);
     maker_norm(&maker, "norm", "second", 3);
     set(node(&maker, 2), "attributes", "{}");
-    finish(&maker, POMONA_BAD_MODEL, "norm: `epsilon`");
+    expect_refused_model(&maker, POMONA_BAD_MODEL, "norm: `epsilon`");
     begin_tiny(&maker);
     maker_node(&maker, "add", "sum", "first,second", NULL);
-    finish(&maker, POMONA_BAD_MODEL, "layer sum: add of 4x3x8 and 3x3x3");
+    expect_refused_model(&maker, POMONA_BAD_MODEL, "layer sum: add of 4x3x8 and 3x3x3");
     begin_tiny(&maker);
     maker_node(&maker, "activation", "elu", "second", "{\"kind\": \"elu\"}");
-    finish(&maker, POMONA_UNSUPPORTED, "layer elu: activation `elu`; supported: relu, relu6, clip, leaky_relu");
+    expect_refused_model(&maker, POMONA_UNSUPPORTED,
+                         "layer elu: activation `elu`; supported: relu, relu6, clip, leaky_relu");
     begin_tiny(&maker);
     maker_node(&maker, "zero_pad", "pad", "second", "{\"padding\": [65535, 65535, 0, 0]}");
-    finish(&maker, POMONA_LIMIT, "layer pad");
+    expect_refused_model(&maker, POMONA_LIMIT, "layer pad");
     begin_tiny(&maker);
     maker_depthwise(&maker, "depthwise", "second", (uint32_t[]){2, 2}, 4, 0, NULL);
-    finish(&maker, POMONA_BAD_MODEL, "layer depthwise: its kernel takes 4");
+    expect_refused_model(&maker, POMONA_BAD_MODEL, "layer depthwise: its kernel takes 4");
 }
 
 /* ---- classes ---- */
@@ -430,7 +432,7 @@ static void begin_classifier(struct model_maker *maker, const char *classes) {
 static void expect_classes(const char *classes, const char *word) {
     struct model_maker maker;
     begin_classifier(&maker, classes);
-    finish(&maker, POMONA_BAD_MODEL, word);
+    expect_refused_model(&maker, POMONA_BAD_MODEL, word);
 }
 
 static void test_classes(void **state) {
@@ -468,6 +470,7 @@ static void test_many_nodes(void **state) {
         {"{},", "too many values", 1000000},
         {"{\\\"name\\\": \\\"n\\\"},", "nodes; 1 to 4096", 500000},
         {"{\\\"name\\\": \\\"n\\\"},", "4097 nodes", 4096},
+        {"{\\\"name\\\": \\\"n\\\"},", "n: `op` is missing", 4095},
         {"{\\\"name\\\": \\\"n\\\", \\\"op\\\": \\\"add\\\"},", "not a model file", 1000000},
     };
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
@@ -497,13 +500,13 @@ static void test_activations(void **state) {
     begin_tiny(&maker); /* 4 GiB and more for the input alone */
     set_side(&maker, "height", 65535);
     set_side(&maker, "width", 65535);
-    finish(&maker, POMONA_LIMIT, "layer");
+    expect_refused_model(&maker, POMONA_LIMIT, "layer");
     begin_tiny(&maker); /* 1 TB: 8,192 channels of 8,191 x 8,190 pixels, of weights that take 98 KB */
     set_side(&maker, "height", 8191);
     set_side(&maker, "width", 8191);
     maker_conv(&maker, "huge", "input", (uint32_t[]){1, 1}, 3, 8192, 0, NULL);
     maker_features(&maker, "huge");
-    finish(&maker, POMONA_LIMIT, "layer huge");
+    expect_refused_model(&maker, POMONA_LIMIT, "layer huge");
     begin_tiny(&maker); /* each value fits, all at once do not */
     set_side(&maker, "height", 4000);
     set_side(&maker, "width", 4000);
@@ -520,7 +523,7 @@ static void test_activations(void **state) {
         maker_node(&maker, "add", sum, inputs, NULL);
     }
     maker_features(&maker, "s0");
-    finish(&maker, POMONA_LIMIT, "activations of one image");
+    expect_refused_model(&maker, POMONA_LIMIT, "activations of one image");
 }
 
 /* ---- files ---- */
@@ -548,16 +551,17 @@ static void test_paths(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_intact),         cmocka_unit_test(test_truncations),
-        cmocka_unit_test(test_flipped_bits),   cmocka_unit_test(test_noise_in_the_header),
-        cmocka_unit_test(test_header_length),  cmocka_unit_test(test_other_formats),
-        cmocka_unit_test(test_nesting),        cmocka_unit_test(test_extents),
-        cmocka_unit_test(test_shapes),         cmocka_unit_test(test_misaligned),
-        cmocka_unit_test(test_numbers),        cmocka_unit_test(test_graph),
-        cmocka_unit_test(test_order_of_nodes), cmocka_unit_test(test_attributes),
-        cmocka_unit_test(test_other_layers),   cmocka_unit_test(test_many_nodes),
-        cmocka_unit_test(test_activations),    cmocka_unit_test(test_classes),
-        cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_intact),        cmocka_unit_test(test_truncations),
+        cmocka_unit_test(test_flipped_bits),  cmocka_unit_test(test_noise_in_the_header),
+        cmocka_unit_test(test_header_length), cmocka_unit_test(test_byte_order),
+        cmocka_unit_test(test_other_formats), cmocka_unit_test(test_nesting),
+        cmocka_unit_test(test_extents),       cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_misaligned),    cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_graph),         cmocka_unit_test(test_order_of_nodes),
+        cmocka_unit_test(test_attributes),    cmocka_unit_test(test_other_layers),
+        cmocka_unit_test(test_many_nodes),    cmocka_unit_test(test_activations),
+        cmocka_unit_test(test_classes),       cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_many_entries),
     };
     watch_json();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "net_check.h"
+#include "refusal.h"
 
 static const uint32_t kernels[][2] = {{1, 1}, {3, 3}, {5, 5}, {7, 7}, {1, 7}, {7, 1}, {2, 4}, {4, 4}};
 static const uint32_t lone_kernels[][2] = {{1, 1}, {3, 3}, {5, 5}, {7, 7}, {11, 11}, {9, 2}, {3, 13}, {4, 4}};
@@ -177,14 +178,8 @@ static void test_dense_layers(void **state) {
 }
 
 static void expect_refusal(struct model_maker *maker, const char *message) {
-    pomona_model *model = NULL;
-    pomona_error error;
     maker_features(maker, "window");
-    struct model_file file = maker_write(maker);
-    assert_int_equal(pomona_model_open_memory(file.data, file.length, NULL, &model, &error), POMONA_BAD_MODEL);
-    if (!strstr(error.message, message)) fail_msg("%s: not `%s`", error.message, message);
-    free_model(&file);
-    maker_end(maker);
+    expect_refused_model(maker, POMONA_BAD_MODEL, message);
 }
 
 static void test_refused_groups(void **state) {

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "net_check.h"
+#include "refusal.h"
 
 static const uint32_t windows[][2] = {{1, 1}, {2, 2}, {3, 3}, {5, 5}, {7, 7}, {3, 1}, {2, 5}, {13, 11}};
 static const uint32_t channel_counts[] = {1, 3, 11, 16, 17, 24, 40, 100};
@@ -159,19 +160,10 @@ static void test_global(void **state) {
 
 static void expect_refusal(const char *op, const char *attributes, pomona_status status, const char *word) {
     struct model_maker maker;
-    pomona_model *model = NULL;
-    pomona_error error = {.message = ""};
     maker_begin(&maker, 6, 8, 1);
     maker_node(&maker, op, "pool", "input", attributes);
     maker_features(&maker, "pool");
-    struct model_file file = maker_write(&maker);
-    pomona_status found = pomona_model_open_memory(file.data, file.length, NULL, &model, &error);
-    if (found != status || !strstr(error.message, word))
-        fail_msg("%s instead of %s with `%s`: %s", pomona_status_name(found), pomona_status_name(status), word,
-                 error.message);
-    assert_int_equal(pomona_memory_in_use(), 0);
-    free_model(&file);
-    maker_end(&maker);
+    expect_refused_model(&maker, status, word);
 }
 
 static void test_refusals(void **state) {

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "net_check.h"
+#include "refusal.h"
 
 static const uint32_t one[] = {1, 1}, three[] = {3, 3};
 
@@ -96,6 +97,19 @@ static void test_what_stays_direct(void **state) {
     expect_direct(16, 64, 64, "{\"padding\": \"same\", \"dilations\": [2, 2]}");
 }
 
+/* The transformed kernel is four times as large as the file's: not made for a file that a later layer spoils. */
+static void test_refused_later(void **state) {
+    (void)state;
+    struct model_maker maker;
+    maker_begin(&maker, 16, 16, 1);
+    maker_conv(&maker, "first", "input", one, 3, 64, 1, NULL);
+    maker_conv(&maker, "window", "first", three, 64, 64, 1, "{\"padding\": \"same\"}");
+    expect_method((maker_features(&maker, "window"), &maker), 1, "64 to 64 channels");
+    maker_node(&maker, "add", "sum", "window,input", NULL);
+    maker_features(&maker, "sum");
+    expect_refused_model(&maker, POMONA_BAD_MODEL, "layer sum: add of 16x16x64 and 16x16x3");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sides),
@@ -103,6 +117,7 @@ int main(void) {
         cmocka_unit_test(test_paddings),
         cmocka_unit_test(test_groups_across_images),
         cmocka_unit_test(test_what_stays_direct),
+        cmocka_unit_test(test_refused_later),
     };
     int missing = level_missing();
     return missing ? missing : cmocka_run_group_tests(tests, NULL, NULL);

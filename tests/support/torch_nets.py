@@ -4,11 +4,12 @@ tensors by name and shape, so that running it once also draws a state dict.
 """
 
 import math
-from typing import Dict, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 
 import numpy as np
 
 Map = np.ndarray  # [channels, height, width]
+Shape = Tuple[int, ...]
 
 
 class Layers:
@@ -31,11 +32,9 @@ class Layers:
 
     def norm(self, x: Map, name: str) -> Map:
         c = x.shape[0]
-        weight = 1 + self._draw(f"{name}.weight", (c,), 0.2)
-        self.state[f"{name}.weight"] = weight
+        weight = self._draw(f"{name}.weight", (c,), 0.2, lambda drawn: 1 + drawn)
         bias, mean = self._draw(f"{name}.bias", (c,), 0.2), self._draw(f"{name}.running_mean", (c,), 0.2)
-        variance = 0.5 + np.abs(self._draw(f"{name}.running_var", (c,), 0.5))
-        self.state[f"{name}.running_var"] = variance
+        variance = self._draw(f"{name}.running_var", (c,), 0.5, lambda drawn: 0.5 + np.abs(drawn))
         self.state[f"{name}.num_batches_tracked"] = np.zeros((), np.int64)
         weight, bias, mean, variance = (v.astype(np.float64)[:, None, None] for v in (weight, bias, mean, variance))
         return (x - mean) / np.sqrt(variance + 1e-5) * weight + bias
@@ -44,9 +43,21 @@ class Layers:
         weight = self._draw(f"{name}.weight", (out, len(x)), len(x) ** -0.5)
         return weight.astype(np.float64) @ x + self._draw(f"{name}.bias", (out,), 0.2)
 
-    def _draw(self, name: str, shape: Tuple[int, ...], scale: float) -> np.ndarray:
+    def _draw(self, name: str, shape: Shape, scale: float, place: Callable = lambda drawn: drawn) -> np.ndarray:
         values = np.zeros(shape) if self._random is None else scale * self._random.randn(*shape)
-        self.state[name] = values.astype(np.float32)
+        self.state[name] = place(values).astype(np.float32)
+        return self.state[name]
+
+
+class TrainedLayers(Layers):
+    """The same with tensors that exist already."""
+
+    def __init__(self, state: Dict[str, np.ndarray]):
+        super().__init__(seed=0)
+        self.state = dict(state)
+
+    def _draw(self, name: str, shape: Shape, scale: float, place: Any = None) -> np.ndarray:
+        assert self.state[name].shape == shape, name
         return self.state[name]
 
 

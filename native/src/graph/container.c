@@ -58,6 +58,19 @@ static pomona_status read_tensor(const cJSON *entry, const uint8_t *base, uint64
     return POMONA_OK;
 }
 
+/* What every entry has, seen before there is memory for any. */
+static pomona_status check_entries(const cJSON *header, pomona_error *error) {
+    const cJSON *entry, *array;
+    POMONA_RETURN_IF(cJSON_GetArraySize(header) > MAX_TENSORS, error, POMONA_BAD_MODEL, "more than %d tensors",
+                     MAX_TENSORS);
+    cJSON_ArrayForEach(entry, header) {
+        if (!strcmp(entry->string, "__metadata__")) continue;
+        POMONA_TRY(pm_json_array(entry, "shape", entry->string, &array, error));
+        POMONA_TRY(pm_json_array(entry, "data_offsets", entry->string, &array, error));
+    }
+    return POMONA_OK;
+}
+
 static int by_begin(const void *a, const void *b) {
     const struct extent *x = a, *y = b;
     return x->begin < y->begin ? -1 : x->begin > y->begin;
@@ -168,8 +181,8 @@ pomona_status pm_container_open(struct pm_container *container, const uint8_t *d
     POMONA_TRY(pm_json_parse(graph, strlen(graph), "graph", &container->graph, error));
     POMONA_RETURN_IF(!cJSON_IsObject(container->graph), error, POMONA_BAD_MODEL, "graph: not a JSON object");
 
+    POMONA_TRY(check_entries(container->header, error));
     int entries = cJSON_GetArraySize(container->header);
-    POMONA_RETURN_IF(entries > MAX_TENSORS, error, POMONA_BAD_MODEL, "more than %d tensors", MAX_TENSORS);
     container->tensors = pm_allocate_zeroed((size_t)entries, sizeof *container->tensors);
     struct extent *extents = pm_allocate_zeroed((size_t)entries, sizeof *extents);
     pomona_status status = container->tensors && extents

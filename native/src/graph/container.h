@@ -33,7 +33,7 @@ pomona_status pm_container_open(struct pm_container *container, const uint8_t *d
                                 pomona_error *error);
 void pm_container_close(struct pm_container *container);
 
-/* The tensor of that name, or NULL. */
+/* The tensor of that name, or NULL. Lives as long as the container. */
 const struct pm_tensor *pm_container_find(const struct pm_container *container, const char *name);
 
 #endif

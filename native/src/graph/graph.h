@@ -19,7 +19,7 @@ struct pm_graph {
     struct pm_node *nodes;
     uint32_t node_count;
     int features; /* value of the feature map */
-    uint64_t parameters;
+    uint64_t parameters, taken; /* numbers in the file's tensors; of these, how many are weights of layers */
 };
 
 /* Reads and checks the graph of an open container; its tensors must outlive the graph until packing is done. Close with

@@ -46,8 +46,10 @@ static pomona_status prepare_nodes(pomona_model *model, uint64_t *floats, pomona
         if (!node->kernel) node->kernel = node->layer->kernel ? node->layer->kernel : node->layer->name;
         if (node->layer->prepare) POMONA_TRY(node->layer->prepare(node, &model->plan, error));
         if (node->scratch_floats > model->plan.scratch) model->plan.scratch = node->scratch_floats;
-        POMONA_RETURN_IF(node->packed_count > PM_MAX_SLICE || !pm_add(*floats, line_floats(node->packed_count), floats),
-                         error, POMONA_LIMIT, "layer %s: its weights are too large", node->name);
+        POMONA_RETURN_IF(!pm_add(*floats, line_floats(node->packed_count), floats) ||
+                             *floats > PM_MAX_SLICE / sizeof(float),
+                         error, POMONA_LIMIT, "layer %s: the packed weights up to it need more than %llu MiB",
+                         node->name, (unsigned long long)(PM_MAX_SLICE >> 20));
     }
     return POMONA_OK;
 }

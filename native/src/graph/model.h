@@ -16,6 +16,7 @@ struct pomona_model {
     _Atomic uint64_t references;
 };
 
+/* One more reference, given up by pomona_model_close. Any thread. */
 void pm_model_retain(pomona_model *model);
 
 #endif

@@ -9,7 +9,8 @@
 /* Numbers in the vector. */
 size_t pm_pooled_length(const struct pm_shape *features, pomona_pooling pooling);
 
-/* Writes image i's vector: mean or maximum over all pixels by channel, or the map as height x width x channels. */
+/* Writes pm_pooled_length floats, the vector of slice `image` of the arena: mean or maximum over all pixels by channel,
+ * or the map as height x width x channels. */
 void pm_pool(const struct pm_run *run, int value, uint32_t image, pomona_pooling pooling, float *vector);
 
 #endif

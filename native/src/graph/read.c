@@ -49,8 +49,19 @@ static pomona_status read_inputs(const struct pm_graph *graph, const char *input
     return POMONA_OK;
 }
 
-static pomona_status read_weights(const struct pm_container *container, struct pm_node *node, const cJSON *json,
-                                  pomona_error *error) {
+/* A tensor that served many layers would take memory for each of them, which its file does not pay for. */
+static pomona_status take_weight(struct pm_graph *graph, const struct pm_node *node, const struct pm_tensor *tensor,
+                                 pomona_error *error) {
+    graph->taken += tensor->count;
+    return graph->taken <= graph->parameters
+               ? POMONA_OK
+               : pm_fail(error, POMONA_BAD_MODEL,
+                         "layer %s: tensor %s, or one of a layer before it, serves more than one layer", node->name,
+                         tensor->name);
+}
+
+static pomona_status read_weights(struct pm_graph *graph, const struct pm_container *container, struct pm_node *node,
+                                  const cJSON *json, pomona_error *error) {
     const cJSON *weights = cJSON_GetObjectItemCaseSensitive(json, "weights");
     for (int i = 0; i < PM_MAX_ROLES && node->layer->roles[i]; i++) {
         int optional = node->layer->roles[i][0] == '?';
@@ -61,6 +72,7 @@ static pomona_status read_weights(const struct pm_container *container, struct p
         node->weights[i] = pm_container_find(container, name->valuestring);
         POMONA_RETURN_IF(!node->weights[i], error, POMONA_BAD_MODEL, "layer %s: its `%s`, tensor %.64s, is not there",
                          node->name, role, name->valuestring);
+        POMONA_TRY(take_weight(graph, node, node->weights[i], error));
     }
     return POMONA_OK;
 }
@@ -95,10 +107,19 @@ static pomona_status read_node(struct pm_graph *graph, const struct pm_container
     graph->node_count++;
     POMONA_TRY(find_layer(node, json, error));
     POMONA_TRY(read_inputs(graph, input_name, graph->node_count - 1, json, error));
-    POMONA_TRY(read_weights(container, node, json, error));
+    POMONA_TRY(read_weights(graph, container, node, json, error));
     if (node->layer->read)
         POMONA_TRY(node->layer->read(node, cJSON_GetObjectItemCaseSensitive(json, "attributes"), error));
     return infer_node(graph, node, error);
+}
+
+/* What every node has, seen before there is memory for any. */
+static pomona_status check_node(const cJSON *json, pomona_error *error) {
+    const char *name, *op;
+    const cJSON *inputs;
+    POMONA_TRY(pm_json_string(json, "name", "graph: nodes", &name, error));
+    POMONA_TRY(pm_json_string(json, "op", name, &op, error));
+    return pm_json_array(json, "inputs", name, &inputs, error);
 }
 
 static pomona_status read_nodes(struct pm_graph *graph, const struct pm_container *container, const char *input_name,
@@ -109,6 +130,7 @@ static pomona_status read_nodes(struct pm_graph *graph, const struct pm_containe
     int count = cJSON_GetArraySize(nodes);
     POMONA_RETURN_IF(count < 1 || count > MAX_NODES, error, POMONA_BAD_MODEL, "graph: %d nodes; 1 to %d are read",
                      count, MAX_NODES);
+    cJSON_ArrayForEach(item, nodes) POMONA_TRY(check_node(item, error));
     graph->nodes = pm_allocate_zeroed((size_t)count, sizeof *graph->nodes);
     POMONA_RETURN_IF(!graph->nodes, error, POMONA_OUT_OF_MEMORY, "graph: no memory for %d nodes", count);
     cJSON_ArrayForEach(item, nodes) POMONA_TRY(read_node(graph, container, input_name, item, error));
@@ -164,9 +186,9 @@ pomona_status pm_graph_read(struct pm_graph *graph, const struct pm_container *c
     POMONA_TRY(read_labels(graph, container->graph, error));
     POMONA_TRY(pm_preprocess_read(container->graph, &graph->preprocess, error));
     POMONA_TRY(read_input(container->graph, &graph->input, &input_name, error));
+    for (uint32_t i = 0; i < container->tensor_count; i++) graph->parameters += container->tensors[i].count;
     POMONA_TRY(read_nodes(graph, container, input_name, error));
     POMONA_TRY(read_classes(graph, container->graph, error));
-    for (uint32_t i = 0; i < container->tensor_count; i++) graph->parameters += container->tensors[i].count;
     return POMONA_OK;
 }
 

@@ -7,7 +7,7 @@
 
 #include "layers/layer.h"
 
-/* Room for `channels` scales and shifts in the node's epilogue, 1 and 0. */
+/* Room for `channels` scales and shifts in the node's epilogue, 1 and 0; the node frees it. OUT_OF_MEMORY. */
 pomona_status pm_affine_allocate(struct pm_node *node, uint64_t channels, pomona_error *error);
 
 /* The shape of the input, and the epilogue from two weights that may be left out. */

@@ -6,7 +6,7 @@
 
 #include "layers/layer.h"
 
-/* Mean or maximum of one block of 16 channels; `block` is its first pixel. */
+/* Mean or maximum of one block of 16 channels to result[16]; `block` is its first pixel. Any thread. */
 void pm_global_pool(const struct pm_kernels *kernels, const struct pm_map *map, const float *block, int average,
                     float *result);
 

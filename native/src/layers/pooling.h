@@ -6,6 +6,8 @@
 
 #include "layers/layer.h"
 
+/* The functions of struct pm_layer; node->state holds the layer's own padding. BAD_MODEL for a window that may lie in
+ * the padding as a whole, UNSUPPORTED for dilations. */
 pomona_status pm_pooling_read(struct pm_node *node, const cJSON *attributes, pomona_error *error);
 pomona_status pm_pooling_infer(struct pm_node *node, const struct pm_shape *inputs, pomona_error *error);
 
