@@ -132,7 +132,8 @@ POMONA_API pomona_status pomona_image_decode(pomona_bytes image, const pomona_im
 typedef struct pomona_model pomona_model;
 
 /* A promise, not a hint: where CPU or kernels refuse, opening fails with UNSUPPORTED. AUTO takes the fastest that keeps
- * fp32 accuracy. */
+ * fp32 accuracy. BF16 rounds inputs and weights of convolutions to bf16 and sums in fp32, where that is the faster way;
+ * docs/numerics.md tells what it costs. */
 typedef enum pomona_precision {
     POMONA_PRECISION_DEFAULT = 0, /* FP32 */
     POMONA_PRECISION_FP32,

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Networks alone, images a second of one thread on one pinned core: ours against OpenVINO (fp32) and ONNX Runtime, in
-turn, each side at its best batch of 1, 4 and 8.
+"""Networks alone, images a second of one thread on one pinned core: ours against OpenVINO and ONNX Runtime, in turn,
+each side at its best batch of 1, 4 and 8.
 
     python tests/bench/export_models.py build/bench                      (TensorFlow, tf2onnx: once)
     python tests/bench/network.py build/bench --peers PYTHON --markdown network.md
 
 PYTHON is an interpreter that has openvino and onnxruntime. --cpu avx2 holds our kernels, and oneDNN's in OpenVINO, to
-AVX2."""
+AVX2. --precision bf16 leaves ONNX Runtime out, which has none."""
 
 import argparse
 import statistics
@@ -20,13 +20,16 @@ import turns
 
 SIDE = Path(__file__).with_name("network_side.py")
 SUFFIX = {"ours": "safetensors", "openvino": "onnx", "onnxruntime": "onnx"}
+PRECISIONS = {"fp32": tuple(SUFFIX), "bf16": ("ours", "openvino")}
 LEVELS = {"avx2": {"POMONA_CPU": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}, "best": {}}
 
 
 def start(options: argparse.Namespace, side: str, network: str, batch: int) -> turns.Worker:
     interpreter = sys.executable if side == "ours" else options.peers
     model = options.models / f"{network}.{SUFFIX[side]}"
-    return turns.Worker([interpreter, SIDE, side, model, batch], {"OMP_NUM_THREADS": "1", **LEVELS[options.cpu]})
+    return turns.Worker(
+        [interpreter, SIDE, side, model, batch, options.precision], {"OMP_NUM_THREADS": "1", **LEVELS[options.cpu]}
+    )
 
 
 def best_batch(options: argparse.Namespace, side: str, network: str) -> Tuple[int, turns.Worker]:
@@ -44,7 +47,7 @@ def best_batch(options: argparse.Namespace, side: str, network: str) -> Tuple[in
 def measure(options: argparse.Namespace, network: str, batches: Dict[str, List[str]]) -> turns.Row:
     """A peer that cannot run the network has no samples."""
     sides = {}
-    for side in SUFFIX:
+    for side in batches:
         try:
             sides[side] = best_batch(options, side, network)
         except RuntimeError as error:
@@ -66,10 +69,11 @@ def main() -> None:
     parser.add_argument("--peers", default=sys.executable, help="interpreter with openvino and onnxruntime")
     parser.add_argument("--batches", type=lambda text: [int(n) for n in text.split(",")], default=[1, 4, 8])
     parser.add_argument("--cpu", choices=LEVELS, default="best")
+    parser.add_argument("--precision", choices=PRECISIONS, default="fp32")
     options = parser.parse_args()
     networks = options.networks or sorted(path.stem for path in options.models.glob("*.onnx"))
-    report = turns.Report("Networks alone", "ours", "images/s", lower_is_better=False)
-    batches: Dict[str, List[str]] = {side: [] for side in SUFFIX}
+    report = turns.Report(f"Networks alone, {options.precision}", "ours", "images/s", lower_is_better=False)
+    batches: Dict[str, List[str]] = {side: [] for side in SUFFIX if side in PRECISIONS[options.precision]}
     with turns.pinned(options.core):
         for network in networks:
             report.rows.append(measure(options, network, batches))

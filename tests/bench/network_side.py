@@ -2,7 +2,7 @@
 """One side of tests/bench/network.py, in a process of its own: images a second of a network alone on one thread, one
 number for each line read.
 
-    network_side.py ours|openvino|onnxruntime MODEL BATCH"""
+    network_side.py ours|openvino|onnxruntime MODEL BATCH fp32|bf16"""
 
 import sys
 from pathlib import Path
@@ -19,15 +19,15 @@ SECONDS = 1.0  # of one measurement
 Run = Callable[[], object]
 
 
-def ours(model: str, batch: int) -> Run:
+def ours(model: str, batch: int, precision: str) -> Run:
     from support.session import Session
 
-    session = Session(Path(model), batch)
+    session = Session(Path(model), batch, precision)
     pixels = np.random.default_rng(0).integers(0, 256, (batch, *session.shape), dtype=np.uint8)
     return lambda: session.run(pixels)
 
 
-def openvino(model: str, batch: int) -> Run:
+def openvino(model: str, batch: int, precision: str) -> Run:
     import openvino as ov
     import openvino.properties as properties
     import openvino.properties.hint as hint
@@ -37,13 +37,14 @@ def openvino(model: str, batch: int) -> Run:
     shape = [batch, *(side.get_length() for side in list(network.inputs[0].partial_shape)[1:])]
     network.reshape({network.inputs[0]: shape})
     settings = {properties.inference_num_threads(): 1, properties.num_streams(): 1}
-    settings[hint.inference_precision()] = ov.Type.f32
+    settings[hint.inference_precision()] = {"fp32": ov.Type.f32, "bf16": ov.Type.bf16}[precision]
     request = core.compile_model(network, "CPU", settings).create_infer_request()
     values = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
     return lambda: request.infer({0: values}, share_inputs=True, share_outputs=True)
 
 
-def onnxruntime(model: str, batch: int) -> Run:
+def onnxruntime(model: str, batch: int, precision: str) -> Run:
+    """In fp32: it has no other on CPUs."""
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -65,8 +66,8 @@ def images_a_second(run: Run, batch: int) -> float:
 
 
 def main() -> None:
-    side, model, batch = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    run = {"ours": ours, "openvino": openvino, "onnxruntime": onnxruntime}[side](model, batch)
+    side, model, batch, precision = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+    run = {"ours": ours, "openvino": openvino, "onnxruntime": onnxruntime}[side](model, batch, precision)
     run()
     turns.serve(lambda: images_a_second(run, batch))
 

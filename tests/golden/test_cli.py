@@ -266,7 +266,8 @@ def test_bad_model(images, tmp_path):
 
 
 def test_unsupported(images):
-    refused(features("--precision", "bf16", images[0]), 3, "bf16", "AMX")
+    refused(features("--precision", "fp32-split", images[0]), 3, "fp32-split", "AMX")
+    refused(features("--precision", "bf16", images[0], level="avx2"), 3, "bf16", "AVX512_BF16")
     refused(features("--top", "5", images[0]), 3, "no classifier")
 
 

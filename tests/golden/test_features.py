@@ -2,6 +2,8 @@
 """Vectors of `pomona features` against references that others computed in float64, against our own float64 oracle, and
 against themselves in other batches; and what a classifier makes of them."""
 
+import functools
+import tempfile
 from pathlib import Path
 from typing import List, Tuple
 
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 
 from support import material, reference
-from support.built import features_by_cli, level_in_use
+from support.built import TINY, features_by_cli, level_in_use, run_cli
 from support.material import worst_difference
 
 # Options of the command line and the vectors they must give.
@@ -72,19 +74,52 @@ def test_batch_and_threads_change_nothing(model, tmp_path):
         assert features_by_cli(file, images, tmp_path / "out.npy", *options).tobytes() == expected, options
 
 
-@pytest.mark.parametrize("model", BOUNDS)
-def test_a_classifier_learns_the_fruit(model, tmp_path):
-    """1,680 real images, trained on Training, scored on Test; on the best level, whatever POMONA_CPU says."""
+@functools.lru_cache(maxsize=None)
+def score_on_fruit(model: str, *options: str) -> float:
+    """Of a classifier on the vectors of 1,680 real images, trained on Training, scored on Test; on the best level,
+    whatever POMONA_CPU says."""
     linear_model = pytest.importorskip("sklearn.linear_model")
     pipeline, preprocessing = pytest.importorskip("sklearn.pipeline"), pytest.importorskip("sklearn.preprocessing")
     file, fruits = material.built_model(model), material.shared("data/fruits360")
     images = sorted(fruits.rglob("*.jpg"))
-    out, options = tmp_path / "out.npy", ("--threads", "2")
-    vectors = features_by_cli(file, [fruits], out, *options, level=level_in_use(""))
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "out.npy"
+        vectors = features_by_cli(file, [fruits], out, "--threads", "2", *options, level=level_in_use(""))
     assert len(vectors) == len(images)
     labels = np.array([path.parent.name for path in images])
     test = np.array(["Test" in path.relative_to(fruits).parts for path in images])
     classifier = pipeline.make_pipeline(
         preprocessing.StandardScaler(), linear_model.LogisticRegression(max_iter=1000)
     ).fit(vectors[~test], labels[~test])
-    assert classifier.score(vectors[test], labels[test]) >= 0.97
+    return classifier.score(vectors[test], labels[test])
+
+
+@pytest.fixture
+def bf16() -> Tuple[str, str]:
+    """The option of the command line."""
+    options = ("--precision", "bf16")
+    tried = run_cli("bench", "--model", TINY, *options, "--seconds", "0", level="")
+    if "AVX512_BF16" in tried.stderr:
+        pytest.skip(tried.stderr)
+    return options
+
+
+@pytest.mark.parametrize("model", BOUNDS)
+def test_a_classifier_learns_the_fruit(model):
+    assert score_on_fruit(model) >= 0.97
+
+
+@pytest.mark.parametrize("model", BOUNDS)
+def test_a_classifier_learns_the_fruit_in_bf16(model, bf16):
+    """Within half a point of what it learns in fp32."""
+    assert abs(score_on_fruit(model) - score_on_fruit(model, *bf16)) <= 0.005
+
+
+@pytest.mark.parametrize("model", BOUNDS)
+def test_bf16_turns_vectors_little(model, bf16, tmp_path):
+    """Their cosine with the reference's; and it is not fp32 that has run."""
+    expected = material.reference(model)["features"]
+    found = features_by_cli(material.built_model(model), images_of(model), tmp_path / "out.npy", *bf16, level="")
+    lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
+    assert ((found * expected).sum(axis=1) / lengths).min() >= 0.999
+    assert worst_difference(found, expected) > 10 * BOUNDS[model]

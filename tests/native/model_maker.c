@@ -206,10 +206,13 @@ void maker_small_net(struct model_maker *model, uint32_t side, uint32_t width, u
     maker_features(model, "head");
 }
 
-pomona_model *open_model(const struct model_file *file) {
+pomona_model *open_model(const struct model_file *file) { return open_model_in(file, POMONA_PRECISION_DEFAULT); }
+
+pomona_model *open_model_in(const struct model_file *file, pomona_precision precision) {
+    pomona_model_options options = {sizeof options, precision};
     pomona_model *model = NULL;
     pomona_error error;
-    if (pomona_model_open_memory(file->data, file->length, NULL, &model, &error)) fail_msg("%s", error.message);
+    if (pomona_model_open_memory(file->data, file->length, &options, &model, &error)) fail_msg("%s", error.message);
     return model;
 }
 

@@ -73,6 +73,7 @@ void maker_small_net(struct model_maker *model, uint32_t side, uint32_t width, u
 
 /* Opens the file, or fails the test with the error's message. */
 pomona_model *open_model(const struct model_file *file);
+pomona_model *open_model_in(const struct model_file *file, pomona_precision precision);
 
 /* `count` images of `side` x `side` random bytes, of malloc. */
 uint8_t *random_pixels(uint32_t height, uint32_t width, size_t count, uint32_t seed);

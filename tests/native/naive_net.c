@@ -116,8 +116,13 @@ static struct naive_map enter(const struct model_maker *model, const uint8_t *rg
     const cJSON *input = cJSON_GetObjectItem(model->graph, "input");
     struct naive_map map =
         new_map(cJSON_GetObjectItem(input, "height")->valueint, cJSON_GetObjectItem(input, "width")->valueint, 3);
-    /* The format prescribes fp32 here. */
-    for (int i = 0; i < map.height * map.width * 3; i++) map.values[i] = (double)((float)rgb[i] / 127.5f - 1.0f);
+    const cJSON *preprocess = cJSON_GetObjectItem(model->graph, "preprocess");
+    const cJSON *divide = cJSON_GetObjectItem(preprocess, "divide");
+    const cJSON *subtract = cJSON_GetObjectItem(preprocess, "subtract");
+    for (int i = 0; i < map.height * map.width * 3; i++) { /* the format prescribes fp32 here */
+        float scaled = (float)rgb[i] / (float)cJSON_GetArrayItem(divide, i % 3)->valuedouble;
+        map.values[i] = (double)(scaled - (float)cJSON_GetArrayItem(subtract, i % 3)->valuedouble);
+    }
     return map;
 }
 

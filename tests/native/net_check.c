@@ -33,10 +33,14 @@ static void compare(const struct naive_map *expected, const float *found, const 
 }
 
 uint32_t check_graph(const struct model_maker *maker, const char *what) {
+    return check_graph_in(maker, POMONA_PRECISION_DEFAULT, what);
+}
+
+uint32_t check_graph_in(const struct model_maker *maker, pomona_precision precision, const char *what) {
     uint32_t height = (uint32_t)input_side(maker, "height"), width = (uint32_t)input_side(maker, "width");
     struct model_file file = maker_write(maker);
     uint8_t *rgb = random_pixels(height, width, IMAGES, 7);
-    pomona_model *model = open_model(&file);
+    pomona_model *model = open_model_in(&file, precision);
     pomona_model_info info = {.size = sizeof info};
     pomona_session_options options = {.size = sizeof options, .pooling = POMONA_POOLING_NONE, .batch = BATCH};
     pomona_session *session = NULL;

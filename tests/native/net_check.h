@@ -13,6 +13,9 @@
 /* Runs the network on a few images and compares each; returns the layers left after folding. */
 uint32_t check_graph(const struct model_maker *maker, const char *what);
 
+/* The same in a precision, for a network of numbers that it holds. */
+uint32_t check_graph_in(const struct model_maker *maker, pomona_precision precision, const char *what);
+
 /* 1x1 convolutions that lead from the input to `channels`, at most four; the last one's name, or the input's. */
 const char *lead_in(struct model_maker *maker, int count, uint32_t channels);
 

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "core/cpu.h"
 #include "core/memory.h"
 #include "jpeg_maker.h"
 #include "malloc_watch.h"
@@ -285,7 +286,8 @@ static void test_model_options(void **state) {
     }
     for (int precision = POMONA_PRECISION_DEFAULT; precision <= POMONA_PRECISION_AUTO + 1; precision++) {
         pomona_model_options options = {sizeof options, (pomona_precision)precision};
-        int promised = precision == POMONA_PRECISION_FP32_SPLIT || precision == POMONA_PRECISION_BF16;
+        int promised =
+            precision == POMONA_PRECISION_FP32_SPLIT || (precision == POMONA_PRECISION_BF16 && !pm_cpu_allows_bf16());
         pomona_status expected = precision > POMONA_PRECISION_AUTO ? POMONA_INVALID_ARGUMENT
                                  : promised                        ? POMONA_UNSUPPORTED
                                                                    : POMONA_OK;

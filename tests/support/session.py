@@ -24,6 +24,15 @@ class _Info(ctypes.Structure):
     ]
 
 
+class _ModelOptions(ctypes.Structure):
+    """pomona_model_options."""
+
+    _fields_ = [("size", ctypes.c_size_t), ("precision", ctypes.c_int)]
+
+
+PRECISIONS = {"fp32": 1, "bf16": 3}  # of pomona_precision
+
+
 class _Options(ctypes.Structure):
     """pomona_session_options; the image options stay zero: defaults."""
 
@@ -38,10 +47,11 @@ class _Options(ctypes.Structure):
 class Session:
     """One model, one session; closed with the process."""
 
-    def __init__(self, model: Path, batch: int):
+    def __init__(self, model: Path, batch: int, precision: str = "fp32"):
         self._library = load()
         opened, self._handle = ctypes.c_void_p(), ctypes.c_void_p()
-        call(self._library.pomona_model_open, str(model).encode(), None, ctypes.byref(opened))
+        promise = _ModelOptions(ctypes.sizeof(_ModelOptions), PRECISIONS[precision])
+        call(self._library.pomona_model_open, str(model).encode(), ctypes.byref(promise), ctypes.byref(opened))
         info = _Info(size=ctypes.sizeof(_Info))
         call(self._library.pomona_model_get_info, opened, ctypes.byref(info))
         self.shape: Tuple[int, int, int] = (info.input_height, info.input_width, 3)

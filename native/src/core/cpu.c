@@ -40,3 +40,11 @@ enum pm_cpu_level pm_cpu_allowed(void) {
     pthread_once(&once, decide);
     return allowed;
 }
+
+int pm_cpu_allows_bf16(void) {
+#if defined(__x86_64__)
+    return pm_cpu_allowed() >= PM_CPU_AVX512 && __builtin_cpu_supports("avx512bf16");
+#else
+    return 0;
+#endif
+}

@@ -21,6 +21,9 @@ enum pm_cpu_level pm_cpu_allowed(void);
 /* The best level that CPU and operating system allow, whatever POMONA_CPU says. */
 enum pm_cpu_level pm_cpu_detected(void);
 
+/* AVX512_BF16, where the allowed level contains AVX-512. Any thread. */
+int pm_cpu_allows_bf16(void);
+
 const char *pm_cpu_name(enum pm_cpu_level level);
 
 #endif

@@ -8,6 +8,14 @@
  * after inlining. */
 #include "kernels/simd.h"
 
+/* What a product is. The including file may set them: a number of the input and of the weights has the size of a float,
+ * CONV_RUN of them are one pixel of one block. */
+#ifndef CONV_RUN
+#define CONV_RUN PM_BLOCK
+#define CONV_BROADCAST(from) VSET(*(from))
+#define CONV_MULTIPLY_ADD(sum, x, weight) ((sum) + (x) * (weight))
+#endif
+
 #define CONV_VECTORS_MAX 4
 
 typedef vf conv_sums[PM_CONV_PIXELS_MAX][CONV_VECTORS_MAX];
@@ -19,8 +27,8 @@ typedef vf conv_sums[PM_CONV_PIXELS_MAX][CONV_VECTORS_MAX];
         vf weight[CONV_VECTORS_MAX];                                                                                   \
         UNROLL for (int j = 0; j < vectors; j++) weight[j] = VLOAD(w + (k)*vectors * PM_VL + j * PM_VL);               \
         UNROLL for (int i = 0; i < pixels; i++) {                                                                      \
-            vf x = VSET(a[i * distance + (k)]);                                                                        \
-            UNROLL for (int j = 0; j < vectors; j++) sum[i][j] += x * weight[j];                                       \
+            vf x = CONV_BROADCAST(a + i * distance + (k));                                                             \
+            UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = CONV_MULTIPLY_ADD(sum[i][j], x, weight[j]);           \
         }                                                                                                              \
     } while (0)
 
@@ -47,8 +55,8 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
         for (; segment < stop; segment++) {
             const float *a = t->input + segment->offset;
             const ptrdiff_t length = segment->length;
-            if (constant_distance && length == PM_BLOCK) {
-                UNROLL for (int k = 0; k < PM_BLOCK; k++) STEP(k);
+            if (constant_distance && length == CONV_RUN) {
+                UNROLL for (int k = 0; k < CONV_RUN; k++) STEP(k);
             } else {
                 PM_PRAGMA(GCC unroll 1) for (ptrdiff_t k = 0; k < length; k++) STEP(k);
             }

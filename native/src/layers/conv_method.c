@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "layers/conv_method.h"
 
-const struct pm_conv_tiling *pm_conv_tiling(const struct pm_kernels *kernels, int wide, uint32_t blocks,
+const struct pm_conv_tiling *pm_conv_tiling(const struct pm_conv_tiling *list, int wide, uint32_t blocks,
                                             ptrdiff_t input_pixel) {
-    for (int i = 0; i < PM_CONV_TILINGS_MAX && kernels->conv[i].name; i++)
-        if (kernels->conv[i].wide == wide && (uint32_t)kernels->conv[i].blocks <= blocks &&
-            (kernels->conv[i].input_pixel == input_pixel || kernels->conv[i].input_pixel == 0))
-            return &kernels->conv[i];
+    for (int i = 0; i < PM_CONV_TILINGS_MAX && list[i].name; i++)
+        if (list[i].wide == wide && (uint32_t)list[i].blocks <= blocks &&
+            (list[i].input_pixel == input_pixel || list[i].input_pixel == 0))
+            return &list[i];
     return NULL;
 }
 

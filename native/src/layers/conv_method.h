@@ -13,13 +13,17 @@ struct pm_conv_method {
     void (*run)(const struct pm_node *node, const struct pm_run *run);
 };
 
+/* Any convolution, in fp32, in fp64 or in bf16. */
+extern const struct pm_conv_method pm_conv_direct;
+
 /* Winograd F(4x4, 3x3), for 3x3 windows with stride 1: a quarter of the products, more memory for weights (4 times) and
  * scratch, rounding errors about 5 times those of direct sums. */
 extern const struct pm_conv_method pm_conv_winograd;
 int pm_conv_winograd_suits(const struct pm_node *node, const struct pm_plan *plan);
 
-/* The first tiling of at most `blocks` output blocks that takes windows this far apart, or NULL. */
-const struct pm_conv_tiling *pm_conv_tiling(const struct pm_kernels *kernels, int wide, uint32_t blocks,
+/* The first of PM_CONV_TILINGS_MAX tilings that has at most `blocks` output blocks and takes windows this far apart, or
+ * NULL. */
+const struct pm_conv_tiling *pm_conv_tiling(const struct pm_conv_tiling *list, int wide, uint32_t blocks,
                                             ptrdiff_t input_pixel);
 
 /* One run of output pixels by one panel of weights, in tiles as even as the tiling allows. */

@@ -55,12 +55,11 @@ static void add_segment(void *context, ptrdiff_t offset, uint64_t row, ptrdiff_t
 }
 
 /* Of two passes, each is one partial sum. */
-static void add_segments(const struct pm_node *node, const struct pm_plan *plan, int passes, struct listing *listing) {
+static void add_segments(const struct pm_node *node, const struct pm_tilings *tilings, struct listing *listing) {
     struct pm_panel *panel = listing->panel;
     panel->segments = listing->next;
-    for (int pass = 0; pass < passes; pass++)
-        each_segment(node, &plan->maps[node->inputs[0]], panel, add_segment, listing);
-    panel->partial_segments = passes == 1 ? PM_PARTIAL_SEGMENTS : panel->segment_count / passes;
+    for (int pass = 0; pass < tilings->passes; pass++) each_segment(node, tilings->in, panel, add_segment, listing);
+    panel->partial_segments = tilings->passes == 1 ? tilings->partial_segments : panel->segment_count / tilings->passes;
 }
 
 static void share_segments(struct pm_panel *panel, const struct pm_panel *from) {
@@ -74,7 +73,7 @@ static void share_segments(struct pm_panel *panel, const struct pm_panel *from) 
  * more zeros than narrow ones. */
 static struct pm_panel panel_at(const struct pm_node *node, const struct pm_plan *plan,
                                 const struct pm_tilings *tilings, uint32_t block) {
-    const struct pm_map *in = &plan->maps[node->inputs[0]], *out = &plan->maps[node->value];
+    const struct pm_map *in = tilings->in, *out = &plan->maps[node->value];
     uint32_t groups = node->window.groups, outputs = out->shape.channels / groups;
     uint32_t broad = (uint32_t)tilings->broad->blocks;
     int fits = pm_map_blocks(out) - block >= broad && (groups == 1 || outputs % (broad * PM_BLOCK) == 0);
@@ -91,7 +90,7 @@ static size_t count_segments(const struct pm_node *node, const struct pm_plan *p
     size_t count = 0;
     for (uint32_t block = 0; block < blocks;) {
         struct pm_panel panel = panel_at(node, plan, tilings, block);
-        each_segment(node, &plan->maps[node->inputs[0]], &panel, count_segment, &count);
+        each_segment(node, tilings->in, &panel, count_segment, &count);
         block = node->window.groups == 1 ? blocks : block + (uint32_t)panel.tiling->blocks;
     }
     return count;
@@ -105,14 +104,14 @@ size_t pm_panels_size(const struct pm_node *node, const struct pm_plan *plan, co
 struct pm_panels pm_panels_make(const struct pm_node *node, const struct pm_plan *plan,
                                 const struct pm_tilings *tilings, void *memory) {
     uint32_t blocks = pm_map_blocks(&plan->maps[node->value]);
-    struct pm_panels panels = {.list = memory, .passes = tilings->passes};
+    struct pm_panels panels = {.list = memory, .passes = tilings->passes, .pairs = tilings->pairs};
     panels.segments = (struct pm_segment *)(void *)(panels.list + blocks);
     struct listing listing = {.next = panels.segments};
     for (uint32_t block = 0; block < blocks; block += (uint32_t)listing.panel->tiling->blocks) {
         listing.panel = &panels.list[panels.count++];
         *listing.panel = panel_at(node, plan, tilings, block);
         if (block > 0 && node->window.groups == 1) share_segments(listing.panel, panels.list);
-        else add_segments(node, plan, tilings->passes, &listing);
+        else add_segments(node, tilings, &listing);
     }
     return panels;
 }
@@ -129,10 +128,10 @@ struct packing {
     const struct pm_node *node;
     const struct pm_map *in;
     const float *kernel;
-    uint32_t depth, outputs; /* channels of a group */
+    uint32_t depth, outputs; /* of a group: numbers of a pixel, and channels */
     float *to;
     uint32_t first, count; /* output channels of the panel */
-    int passes, pass;
+    int passes, pass, pairs;
 };
 
 /* The weight of row `row` ([height x width x depth]) for output channel `out`, in units of the input. */
@@ -157,6 +156,12 @@ static double part_of(const struct packing *p, uint64_t row, uint32_t out) {
     return p->pass == 0 ? weight - coarse : coarse;
 }
 
+/* What the kernels multiply with number `row` of the input: a weight, or those of a pair. */
+static float number_of(const struct packing *p, uint64_t row, uint32_t out) {
+    if (!p->pairs) return (float)part_of(p, row, out);
+    return pm_bf16_pair((float)weight_at(p, 2 * row, out), (float)weight_at(p, 2 * row + 1, out));
+}
+
 /* Zero past the last output, and where a row belongs to another group than the output. */
 static void pack_segment(void *context, ptrdiff_t offset, uint64_t row, ptrdiff_t length) {
     (void)offset;
@@ -168,17 +173,17 @@ static void pack_segment(void *context, ptrdiff_t offset, uint64_t row, ptrdiff_
         uint32_t begin = group * p->outputs, first = begin > p->first ? begin : p->first;
         uint32_t last = smaller(begin + p->outputs, p->first + p->count);
         memset(p->to, 0, p->count * sizeof *p->to);
-        for (uint32_t c = first; c < last; c++) p->to[c - p->first] = (float)part_of(p, kernel_row, c);
+        for (uint32_t c = first; c < last; c++) p->to[c - p->first] = number_of(p, kernel_row, c);
     }
 }
 
-void pm_panels_pack(const struct pm_node *node, const struct pm_plan *plan, const struct pm_panels *panels,
+void pm_panels_pack(const struct pm_node *node, const struct pm_map *in, const struct pm_panels *panels,
                     float *packed) {
-    const struct pm_map *in = &plan->maps[node->inputs[0]];
     struct packing p = {.node = node, .in = in, .kernel = pm_weight(node, "kernel")->data, .to = packed};
     p.depth = in->shape.channels / node->window.groups;
     p.outputs = node->shape.channels / node->window.groups;
     p.passes = panels->passes;
+    p.pairs = panels->pairs;
     for (uint32_t i = 0; i < panels->count; i++) {
         const struct pm_panel *panel = &panels->list[i];
         p.first = panel->block * PM_BLOCK;

@@ -56,8 +56,8 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
     for (int i = 0; i < PANEL; i++) w->one[i] = 1;
     for (uint32_t b = 0; b < blocks; b++)
         w->segments[b] = (struct pm_segment){(ptrdiff_t)b * GROUP * PM_BLOCK, PM_BLOCK};
-    w->broad = pm_conv_tiling(plan->kernels, 0, w->out_blocks, PM_BLOCK);
-    w->narrow = pm_conv_tiling(plan->kernels, 0, 1, PM_BLOCK);
+    w->broad = pm_conv_tiling(plan->kernels->conv, 0, w->out_blocks, PM_BLOCK);
+    w->narrow = pm_conv_tiling(plan->kernels->conv, 0, 1, PM_BLOCK);
     node->kernel = plan->kernels->winograd_name;
     node->scratch_floats = (uint64_t)VALUES * (uint64_t)(value_floats(w->in_blocks) + value_floats(w->out_blocks));
     uint64_t weights, heads = 2 * PM_BLOCK * (uint64_t)w->out_blocks;

@@ -26,17 +26,17 @@ static pomona_status infer(struct pm_node *node, const struct pm_shape *inputs, 
     return pm_kernel_infer(node, inputs, kernel->dims[2], (uint32_t)(kernel->dims[2] * kernel->dims[3]), error);
 }
 
-static int takes(const struct pm_depthwise_variant *variant, const struct pm_node *node) {
+static int takes(const struct pm_depthwise_variant *variant, const struct pm_plan *plan, const struct pm_node *node) {
     const struct pm_window *window = &node->window;
-    if (variant->wide != pm_is_wide(node, (uint64_t)window->kernel[0] * window->kernel[1])) return 0;
+    if (variant->wide != pm_is_wide(node, plan, (uint64_t)window->kernel[0] * window->kernel[1])) return 0;
     if (variant->kernel == 0) return 1;
     return window->kernel[0] == (uint32_t)variant->kernel && window->kernel[1] == (uint32_t)variant->kernel &&
            window->dilation[1] == 1 && variant->input_pixel == (ptrdiff_t)(window->stride[1] * PM_BLOCK);
 }
 
-static const struct pm_depthwise_variant *choose(const struct pm_kernels *kernels, const struct pm_node *node) {
-    const struct pm_depthwise_variant *variant = kernels->depthwise;
-    while (!takes(variant, node)) variant++;
+static const struct pm_depthwise_variant *choose(const struct pm_plan *plan, const struct pm_node *node) {
+    const struct pm_depthwise_variant *variant = plan->kernels->depthwise;
+    while (!takes(variant, plan, node)) variant++;
     return variant;
 }
 
@@ -48,7 +48,7 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
     }
     struct pm_depthwise_variant *variant = node->state = pm_allocate(sizeof *variant);
     POMONA_RETURN_IF(!variant, error, POMONA_OUT_OF_MEMORY, "layer %s: no memory", node->name);
-    *variant = *choose(plan->kernels, node);
+    *variant = *choose(plan, node);
     node->kernel = variant->name;
     uint64_t taps = (uint64_t)node->window.kernel[0] * node->window.kernel[1];
     node->packed_count = (taps + HEAD) * pm_map_blocks(in) * PM_BLOCK;

@@ -9,7 +9,7 @@
 
 #include "core/status.h"
 #include "graph/container.h"
-#include "kernels/kernels.h"
+#include "kernels/bf16.h"
 
 #define PM_MAX_ROLES 6
 #define PM_MAX_SIDE 65535u
@@ -83,9 +83,10 @@ struct pm_node {
 /* Everything that a node sees of the others once the memory is planned. */
 struct pm_plan {
     const struct pm_kernels *kernels;
-    const struct pm_map *maps; /* by value */
-    uint64_t slice;            /* floats of the arena for one image */
-    uint64_t scratch;          /* floats that any one layer needs */
+    const struct pm_bf16_kernels *bf16; /* NULL: convolutions in fp32 */
+    const struct pm_map *maps;          /* by value */
+    uint64_t slice;                     /* floats of the arena for one image */
+    uint64_t scratch;                   /* floats that any one layer needs */
 };
 
 struct pm_run {
@@ -113,11 +114,11 @@ enum {
 };
 
 /* Errors made early pass through all that follows, and a short sum costs little: the first layers of a network are
- * summed in fp64 where the sum is short (docs/numerics.md has the measurements). */
+ * summed in fp64 where the sum is short (docs/numerics.md has the measurements). bf16 has larger errors than that. */
 #define PM_WIDE_LAYERS 3
 #define PM_WIDE_DEPTH 64
-static inline int pm_is_wide(const struct pm_node *node, uint64_t products) {
-    return node->order < PM_WIDE_LAYERS && products <= PM_WIDE_DEPTH;
+static inline int pm_is_wide(const struct pm_node *node, const struct pm_plan *plan, uint64_t products) {
+    return !plan->bf16 && node->order < PM_WIDE_LAYERS && products <= PM_WIDE_DEPTH;
 }
 
 struct pm_layer {

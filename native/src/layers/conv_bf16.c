@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "layers/conv_bf16.h"
+
+int pm_conv_bf16_suits(const struct pm_node *node, const struct pm_plan *plan) {
+    const struct pm_map *in = &plan->maps[node->inputs[0]];
+    return plan->bf16 && in->block == PM_BLOCK && in->shape.channels / node->window.groups % 2 == 0;
+}
+
+/* A line between blocks keeps the same pixel of all blocks out of one set of the L1 cache. */
+struct pm_map pm_conv_bf16_map(const struct pm_map *in, uint64_t floats) {
+    struct pm_map pairs = {.shape = in->shape, .block = PM_BF16_BLOCK, .row_stride = in->row_stride / 2};
+    pairs.shape.channels /= 2;
+    pairs.block_stride = (ptrdiff_t)((floats / 2 + PM_BLOCK - 1) / PM_BLOCK * PM_BLOCK + PM_BLOCK);
+    pairs.size = (uint64_t)pairs.block_stride * pm_map_blocks(&pairs);
+    return pairs;
+}
+
+void pm_conv_bf16_narrow(const struct pm_plan *plan, const struct pm_map *in, const float *from, uint64_t floats,
+                         const struct pm_map *pairs, float *to) {
+    for (ptrdiff_t block = 0; block < pm_map_blocks(pairs); block++)
+        plan->bf16->narrow(to + block * pairs->block_stride, from + block * in->block_stride, (ptrdiff_t)floats / 2);
+}

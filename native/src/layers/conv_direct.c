@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* A convolution as sums over its window. The output is made in runs of pixels, by panels of output channels
+ * (conv_panels.h), in an order that keeps the input of a few rows in cache. */
+#include "core/memory.h"
+#include "layers/conv_bf16.h"
+#include "layers/conv_method.h"
+#include "layers/conv_panels.h"
+
+/* Input floats that a sweep over all output channels may touch before it goes on: half of a 1 MiB L2 cache. */
+#define SWEEP_FLOATS ((uint64_t)512 * 1024 / sizeof(float))
+
+/* Pixels of a run over which an activation goes once they are made: two blocks of them in half of a 32 KiB L1 cache. */
+#define ACTIVATED_PIXELS 128
+
+struct conv {
+    struct pm_map in; /* as the kernels see it: that of the plan, or one sweep of it in pairs */
+    struct pm_tilings tilings;
+    struct pm_panels panels; /* behind this, in the same block of memory */
+    /* The output as runs of pixels that lie evenly in input and output: its rows, or longer where nothing stands
+     * between rows. Distances in floats; those of the input in pairs where it is so seen. */
+    uint32_t runs, run_pixels, last_pixels;
+    ptrdiff_t input_pixel, input_run, output_run, residual_run;
+    uint32_t sweep_runs, sweep_images;
+};
+
+static uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
+/* Floats of input behind one run of outputs, about. */
+static uint64_t run_floats(const struct pm_node *node, const struct pm_map *in, const struct conv *conv) {
+    return (uint64_t)conv->run_pixels * node->window.stride[0] * node->window.stride[1] * in->shape.channels;
+}
+
+static uint32_t at_least_one(uint64_t count, uint32_t limit) {
+    return count < 1 ? 1 : count > limit ? limit : (uint32_t)count;
+}
+
+static void choose_runs(const struct pm_node *node, const struct pm_plan *plan, struct conv *conv) {
+    const struct pm_window *window = &node->window;
+    const struct pm_map *in = &plan->maps[node->inputs[0]], *out = &plan->maps[node->value];
+    const struct pm_map *residual = node->epilogue.residual < 0 ? out : &plan->maps[node->epilogue.residual];
+    int dense = window->stride[0] == 1 && window->stride[1] == 1 && in->shape.width == out->shape.width &&
+                in->row_stride == (ptrdiff_t)(in->shape.width * in->block) &&
+                out->row_stride == (ptrdiff_t)(out->shape.width * PM_BLOCK) && residual->row_stride == out->row_stride;
+    uint32_t pixels = out->shape.width;
+    if (dense) { /* any length does: one that a sweep holds */
+        uint32_t all = out->shape.height * out->shape.width, tile = (uint32_t)conv->tilings.broad->pixels;
+        uint32_t fit = at_least_one(SWEEP_FLOATS / in->shape.channels, all);
+        if (node->epilogue.activation.function) fit = smaller(fit, ACTIVATED_PIXELS);
+        pixels = fit < all && fit > tile ? fit / tile * tile : fit;
+        conv->runs = (all + pixels - 1) / pixels;
+        conv->last_pixels = all - (conv->runs - 1) * pixels;
+    } else {
+        conv->runs = out->shape.height;
+        conv->last_pixels = pixels;
+    }
+    conv->run_pixels = pixels;
+    conv->input_run = dense ? (ptrdiff_t)pixels * in->block : (ptrdiff_t)window->stride[0] * in->row_stride;
+    conv->input_run /= conv->tilings.pairs ? 2 : 1;
+    conv->output_run = dense ? (ptrdiff_t)pixels * PM_BLOCK : out->row_stride;
+    conv->residual_run = dense ? (ptrdiff_t)pixels * PM_BLOCK : residual->row_stride;
+    conv->sweep_runs = at_least_one(SWEEP_FLOATS / run_floats(node, in, conv), conv->runs);
+    conv->sweep_images = at_least_one(SWEEP_FLOATS / (run_floats(node, in, conv) * conv->runs), POMONA_MAX_BATCH);
+}
+
+static struct pm_tilings choose_tilings(const struct pm_node *node, const struct pm_plan *plan,
+                                        const struct pm_map *in) {
+    const struct pm_window *window = &node->window;
+    uint64_t products = (uint64_t)window->kernel[0] * window->kernel[1] * (in->shape.channels / window->groups);
+    uint32_t blocks = pm_map_blocks(&plan->maps[node->value]);
+    int precise = pm_is_wide(node, plan, products), wide = precise && !in->unit;
+    ptrdiff_t input_pixel = (ptrdiff_t)(window->stride[1] * in->block);
+    int pairs = pm_conv_bf16_suits(node, plan);
+    const struct pm_conv_tiling *list = pairs ? plan->bf16->conv : plan->kernels->conv;
+    return (struct pm_tilings){
+        .in = in,
+        .pairs = pairs,
+        .broad = pm_conv_tiling(list, wide, blocks, input_pixel),
+        .narrow = pm_conv_tiling(list, wide, 1, input_pixel),
+        .passes = precise && in->unit ? 2 : 1,
+        .partial_segments = pairs ? PTRDIFF_MAX : PM_PARTIAL_SEGMENTS,
+    };
+}
+
+/* Floats of one input block under the windows of a sweep, from the first window's corner on. */
+static uint64_t sweep_floats(const struct pm_node *node, const struct pm_map *in, const struct conv *conv,
+                             uint32_t first_run, uint32_t runs) {
+    const struct pm_window *w = &node->window;
+    uint32_t pixels = first_run + runs < conv->runs ? conv->run_pixels : conv->last_pixels;
+    if (runs > 1 && conv->run_pixels > pixels) pixels = conv->run_pixels;
+    uint64_t last_run = (runs - 1) * (uint64_t)conv->input_run * PM_BLOCK / conv->in.block;
+    uint64_t last_row = (w->kernel[0] - 1) * (uint64_t)w->dilation[0] * (uint64_t)in->row_stride;
+    uint64_t columns = (pixels - 1) * (uint64_t)w->stride[1] + (w->kernel[1] - 1) * (uint64_t)w->dilation[1] + 1;
+    return last_run + last_row + columns * PM_BLOCK;
+}
+
+static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
+    const struct pm_map *in = &plan->maps[node->inputs[0]];
+    struct pm_map seen = pm_conv_bf16_suits(node, plan) ? pm_conv_bf16_map(in, 0) : *in;
+    struct pm_tilings tilings = choose_tilings(node, plan, &seen);
+    struct conv *conv = pm_allocate_zeroed(1, sizeof *conv + pm_panels_size(node, plan, &tilings));
+    POMONA_RETURN_IF(!conv, error, POMONA_OUT_OF_MEMORY, "layer %s: no memory for its segments", node->name);
+    node->state = conv;
+    conv->in = seen;
+    conv->tilings = tilings;
+    conv->tilings.in = &conv->in;
+    conv->input_pixel = (ptrdiff_t)(node->window.stride[1] * seen.block);
+    choose_runs(node, plan, conv);
+    if (tilings.pairs) {
+        conv->in = pm_conv_bf16_map(in, sweep_floats(node, in, conv, 0, conv->sweep_runs));
+        node->scratch_floats = conv->in.size * conv->sweep_images;
+    }
+    conv->panels = pm_panels_make(node, plan, &conv->tilings, conv + 1);
+    node->kernel = conv->panels.list->tiling->name;
+    node->packed_count = pm_panels_floats(&conv->panels);
+    return POMONA_OK;
+}
+
+static void pack(const struct pm_node *node, const struct pm_plan *plan, float *packed) {
+    (void)plan;
+    const struct conv *conv = node->state;
+    pm_panels_pack(node, &conv->in, &conv->panels, packed);
+}
+
+/* What does not change within one call. */
+struct sweep {
+    const struct pm_node *node;
+    const struct conv *conv;
+    const struct pm_run *run;
+    uint32_t first_image, images, first_run, runs;
+};
+
+/* The corner of the sweep's first window in image `i` of the plan's map. */
+static const float *first_corner(const struct sweep *s, uint32_t i) {
+    const uint32_t *padding = s->node->window.padding;
+    const struct pm_map *in = &s->run->plan->maps[s->node->inputs[0]];
+    ptrdiff_t corner = padding[PM_TOP] * in->row_stride + (ptrdiff_t)(padding[PM_LEFT] * in->block);
+    ptrdiff_t run = s->conv->input_run * (s->conv->tilings.pairs ? 2 : 1);
+    return pm_value(s->run, s->node->inputs[0], i) - corner + s->first_run * run;
+}
+
+static float *pairs_of(const struct sweep *s, uint32_t i) {
+    return s->run->scratch + (i - s->first_image) * s->conv->in.size;
+}
+
+static void narrow_sweep(const struct sweep *s) {
+    const struct pm_map *in = &s->run->plan->maps[s->node->inputs[0]];
+    uint64_t floats = sweep_floats(s->node, in, s->conv, s->first_run, s->runs);
+    for (uint32_t i = s->first_image; i < s->first_image + s->images; i++)
+        pm_conv_bf16_narrow(s->run->plan, in, first_corner(s, i), floats, &s->conv->in, pairs_of(s, i));
+}
+
+static void run_panel(const struct sweep *s, struct pm_conv_tile tile, const struct pm_panel *panel) {
+    const ptrdiff_t block = panel->block;
+    const struct conv *conv = s->conv;
+    const struct pm_node *node = s->node;
+    for (uint32_t i = s->first_image; i < s->first_image + s->images; i++) {
+        const float *input = conv->tilings.pairs ? pairs_of(s, i) : first_corner(s, i);
+        float *output = pm_value(s->run, node->value, i) + block * tile.output_block;
+        const float *residual = node->epilogue.residual < 0
+                                    ? NULL
+                                    : pm_value(s->run, node->epilogue.residual, i) + block * tile.residual_block;
+        for (uint32_t r = s->first_run; r < s->first_run + s->runs; r++) {
+            tile.input = input + (r - s->first_run) * conv->input_run;
+            tile.output = output + r * conv->output_run;
+            tile.residual = residual ? residual + r * conv->residual_run : NULL;
+            uint32_t pixels = r + 1 < conv->runs ? conv->run_pixels : conv->last_pixels;
+            pm_conv_run_tiles(panel->tiling, tile, pixels);
+            for (int b = 0; b < panel->tiling->blocks; b++)
+                pm_epilogue_activate(node, s->run, tile.output + b * tile.output_block, (ptrdiff_t)pixels * PM_BLOCK);
+        }
+    }
+}
+
+static void run_sweep(const struct sweep *s) {
+    const struct pm_node *node = s->node;
+    const struct pm_map *maps = s->run->plan->maps, *out = &maps[node->value];
+    struct pm_conv_tile tile = {
+        .input_pixel = s->conv->input_pixel,
+        .output_block = out->block_stride,
+        .residual_block = node->epilogue.residual < 0 ? 0 : maps[node->epilogue.residual].block_stride,
+        .low = node->epilogue.low,
+        .high = node->epilogue.high,
+    };
+    const float *packed = node->packed;
+    for (uint32_t i = 0; i < s->conv->panels.count; i++) {
+        const struct pm_panel *panel = &s->conv->panels.list[i];
+        ptrdiff_t outputs = panel->tiling->blocks * PM_BLOCK;
+        tile.segments = panel->segments;
+        tile.segment_count = panel->segment_count;
+        tile.partial_segments = panel->partial_segments;
+        tile.scale = packed;
+        tile.shift = packed + outputs;
+        tile.weights = packed + 2 * outputs;
+        run_panel(s, tile, panel);
+        packed += ((ptrdiff_t)panel->depth + 2) * outputs;
+    }
+}
+
+/* Sweeps keep the input of a few rows, or of a few small images, in cache while all output channels are made from it.
+ * Their size never changes a result. */
+static void run(const struct pm_node *node, const struct pm_run *run) {
+    const struct conv *conv = node->state;
+    struct sweep s = {.node = node, .conv = conv, .run = run};
+    for (; s.first_image < run->count; s.first_image += s.images) {
+        s.images = smaller(conv->sweep_images, run->count - s.first_image);
+        for (s.first_run = 0; s.first_run < conv->runs; s.first_run += s.runs) {
+            s.runs = smaller(conv->sweep_runs, conv->runs - s.first_run);
+            if (conv->tilings.pairs) narrow_sweep(&s);
+            run_sweep(&s);
+        }
+    }
+}
+
+const struct pm_conv_method pm_conv_direct = {.prepare = prepare, .pack = pack, .run = run};

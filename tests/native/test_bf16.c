@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Convolutions in bf16. In numbers that bf16 holds nothing is rounded but sums, so they must agree with plain fp64
+ * loops as those in fp32 do: pixels of whole numbers up to 255, weights of 6 bits. How others are rounded is tested
+ * apart. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "guarded.h"
+#include "kernels/bf16.h"
+#include "net_check.h"
+
+static const uint32_t one[] = {1, 1};
+
+static int missing(void) {
+    if (!pm_bf16_kernels()) print_message("this CPU, or POMONA_CPU, has no bf16\n");
+    return !pm_bf16_kernels();
+}
+
+static void let_pixels_be_whole(struct model_maker *maker) {
+    cJSON *preprocess = cJSON_GetObjectItem(maker->graph, "preprocess");
+    cJSON_ReplaceItemInObject(preprocess, "divide", cJSON_Parse("[1, 1, 1]"));
+    cJSON_ReplaceItemInObject(preprocess, "subtract", cJSON_Parse("[0, 0, 0]"));
+}
+
+/* Channel c shows colour c % 3. */
+static void spread_colours(struct model_maker *maker, uint32_t channels) {
+    maker_conv(maker, "colours", "input", one, 3, channels, 0, NULL);
+    float *kernel = maker_numbers(maker, "colours/kernel");
+    for (uint32_t i = 0; i < 3 * channels; i++) kernel[i] = i / channels == i % channels % 3;
+    maker_sum(maker, "colours/kernel");
+}
+
+/* To multiples of 1/64 of at most 1. */
+static void shorten(struct model_maker *maker, const char *name, uint32_t count) {
+    float *numbers = maker_numbers(maker, name);
+    for (uint32_t i = 0; i < count; i++) numbers[i] = fmaxf(-1, fminf(1, rintf(numbers[i] * 64) / 64));
+    maker_sum(maker, name);
+}
+
+struct window_case {
+    uint32_t height, width, kernel[2], in, out, groups;
+    const char *rest; /* of the attributes */
+};
+
+/* Whether the layer of that name runs in bf16. */
+static int is_bf16(const struct model_maker *maker, const char *name) {
+    struct model_file file = maker_write(maker);
+    pomona_model *model = open_model_in(&file, POMONA_PRECISION_BF16);
+    pomona_layer_info info = {.size = sizeof info};
+    int found = -1;
+    for (uint32_t i = 0; !pomona_model_get_layer(model, i, &info, NULL); i++)
+        if (!strcmp(info.name, name)) found = strstr(info.kernel, "bf16") != NULL;
+    pomona_model_close(model);
+    free_model(&file);
+    return found;
+}
+
+/* Convolution, batch norm, sum with its own input's projection, ReLU. */
+static void check(const struct window_case *w, int bf16) {
+    struct model_maker maker;
+    char attributes[128], what[192];
+    snprintf(attributes, sizeof attributes, "{\"groups\": %u, %s}", w->groups, w->rest);
+    snprintf(what, sizeof what, "%ux%u pixels, %ux%u of %u to %u channels, %s", w->height, w->width, w->kernel[0],
+             w->kernel[1], w->in, w->out, attributes);
+    maker_begin(&maker, w->height, w->width, w->in + w->out);
+    let_pixels_be_whole(&maker);
+    spread_colours(&maker, w->in);
+    maker_conv(&maker, "window", "colours", w->kernel, w->in / w->groups, w->out, 1, attributes);
+    shorten(&maker, "window/kernel", w->kernel[0] * w->kernel[1] * w->in / w->groups * w->out);
+    maker_norm(&maker, "norm", "window", w->out);
+    maker_node(&maker, "activation", "relu", "norm", "{\"kind\": \"relu\"}");
+    maker_features(&maker, "relu");
+    if (is_bf16(&maker, "window") != bf16) fail_msg("%s: not in the expected precision", what);
+    check_graph_in(&maker, POMONA_PRECISION_BF16, what);
+    maker_end(&maker);
+}
+
+static void test_windows(void **state) {
+    (void)state;
+    if (missing()) skip();
+    static const struct window_case cases[] = {
+        {7, 9, {1, 1}, 24, 40, 1, "\"padding\": \"valid\""},
+        {29, 31, {1, 1}, 96, 17, 1, "\"padding\": \"valid\""}, /* several sweeps */
+        {61, 67, {1, 1}, 192, 33, 1, "\"padding\": \"valid\""},
+        {8, 9, {1, 1}, 64, 64, 1, "\"strides\": [2, 2]"},
+        {17, 13, {3, 3}, 20, 24, 1, "\"strides\": [2, 2], \"padding\": \"same\""},
+        {60, 64, {3, 3}, 64, 40, 1, "\"strides\": [2, 2], \"padding\": [0, 1, 0, 1]"},
+        {9, 9, {3, 3}, 16, 16, 1, "\"padding\": \"same\""}, /* one block: a row of the window is one run */
+        {13, 11, {5, 5}, 34, 16, 1, "\"padding\": \"same\""},
+        {13, 17, {1, 7}, 32, 48, 1, "\"padding\": \"same\""},
+        {17, 13, {7, 1}, 18, 16, 1, "\"padding\": [3, 2, 0, 1]"},
+        {19, 23, {3, 3}, 24, 16, 1, "\"dilations\": [2, 3], \"padding\": \"same\""},
+        {15, 15, {4, 4}, 32, 40, 1, "\"strides\": [4, 4]"},
+        {9, 8, {3, 3}, 32, 64, 4, "\"padding\": \"same\""},
+        {9, 8, {3, 3}, 24, 24, 4, "\"padding\": \"same\""},
+        {9, 8, {1, 1}, 80, 48, 2, "\"padding\": \"valid\""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check(&cases[i], 1);
+}
+
+/* No pair may stand across two groups, or reach past the last channel. */
+static void test_odd_channels_stay_in_fp32(void **state) {
+    (void)state;
+    if (missing()) skip();
+    static const struct window_case odd = {7, 9, {1, 1}, 25, 40, 1, "\"padding\": \"valid\""},
+                                    groups = {9, 8, {3, 3}, 20, 24, 4, "\"padding\": \"same\""};
+    check(&odd, 0);
+    check(&groups, 0);
+}
+
+/* The nearest of the numbers whose lower 16 bits are zero; the even one of two as near. By arithmetic, where the
+ * library goes by bits. */
+static float nearest(float value) {
+    int exponent;
+    double mantissa = frexp(value, &exponent);
+    return (float)ldexp(nearbyint(ldexp(mantissa, 8)), exponent - 8);
+}
+
+static void expect_pair(float pair, float even, float odd) {
+    uint32_t bits, halves[2];
+    memcpy(&bits, &pair, sizeof bits);
+    halves[0] = bits << 16;
+    halves[1] = bits & 0xffff0000u;
+    for (int i = 0; i < 2; i++) {
+        float half, value = i ? odd : even;
+        memcpy(&half, &halves[i], sizeof half);
+        if (half != nearest(value)) fail_msg("%.9g becomes %.9g, not %.9g", value, half, nearest(value));
+    }
+}
+
+#define VALUES 4096
+
+/* Random ones of all sizes, and every second one half way between two of bf16. */
+static void test_rounding(void **state) {
+    (void)state;
+    if (missing()) skip();
+    uint32_t random = 1;
+    struct guarded from = guarded_floats(VALUES, 1), to = guarded_floats(VALUES / 2, 1);
+    for (int i = 0; i < VALUES; i++) {
+        random = random * 1664525u + 1013904223u;
+        uint32_t bits = (random >> 9 | random << 23) & 0x8fffffffu;
+        bits |= 0x30000000u; /* far from overflow and from numbers without a leading bit */
+        if (i % 2) bits = (bits & 0xffff0000u) | 0x8000u;
+        memcpy(&from.data[i], &bits, sizeof bits);
+    }
+    for (int count = PM_BF16_BLOCK; count <= VALUES / 2; count += count < 64 ? PM_BF16_BLOCK : 504) {
+        pm_bf16_kernels()->narrow(to.data, from.data, count);
+        for (int i = 0; i < count; i++) {
+            expect_pair(to.data[i], from.data[2 * i], from.data[2 * i + 1]);
+            expect_pair(pm_bf16_pair(from.data[2 * i], from.data[2 * i + 1]), from.data[2 * i], from.data[2 * i + 1]);
+        }
+    }
+    free_guarded(&from);
+    free_guarded(&to);
+}
+
+/* The promise is kept or refused with its reason. */
+static void test_refusal(void **state) {
+    (void)state;
+    struct model_maker maker;
+    maker_begin(&maker, 8, 8, 1);
+    maker_features(&maker, lead_in(&maker, 1, 16));
+    struct model_file file = maker_write(&maker);
+    pomona_model_options options = {sizeof options, POMONA_PRECISION_BF16};
+    pomona_model *model = NULL;
+    pomona_error error;
+    pomona_status status = pomona_model_open_memory(file.data, file.length, &options, &model, &error);
+    if (pm_bf16_kernels()) {
+        assert_int_equal(status, POMONA_OK);
+    } else {
+        assert_int_equal(status, POMONA_UNSUPPORTED);
+        assert_non_null(strstr(error.message, "AVX512_BF16"));
+        assert_non_null(strstr(error.message, pomona_cpu_level()));
+    }
+    pomona_model_close(model);
+    free_model(&file);
+    maker_end(&maker);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_odd_channels_stay_in_fp32),
+        cmocka_unit_test(test_rounding),
+        cmocka_unit_test(test_refusal),
+    };
+    int skipped = level_missing();
+    return skipped ? skipped : cmocka_run_group_tests(tests, NULL, NULL);
+}
