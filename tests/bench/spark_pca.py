@@ -2,8 +2,10 @@
 """Standardised PCA fitted through Spark: ours against Spark ML's StandardScaler and PCA, on the same cached DataFrame.
 
     python tests/bench/spark_pca.py                                   22,688 x 1,280, k = 200, on local[2]
-    python tests/bench/spark_pca.py --rows 90483 --columns 2048 --parts 64 --master 'local-cluster[2,1,3072]' \\
-        --driver-memory 1g --peer-rows 1500,3000
+    python tests/bench/spark_pca.py --large                           90,483 x 2,048 on a local-cluster of two executors
+
+--large sets a driver of 1 GiB, and tells Spark ML's time from two slices; options beside it count. The peaks of memory
+at the end are of whole processes: the driver's is its heap, what a JVM needs beside it, and the native memory.
 
 With --peer-rows Spark ML fits slices of that many rows, and the line through both times tells its time for all rows:
 its fixed part, the decomposition on the driver, counts once. Features are synthetic: a spectrum that falls, zeros of
@@ -24,7 +26,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "spark-jobs/python"
 import pandas as pd
 import pyspark
 import turns
-from pyspark import StorageLevel
 from pyspark.ml.feature import PCA as StockPCA
 from pyspark.ml.feature import StandardScaler
 from pyspark.ml.functions import array_to_vector
@@ -33,6 +34,15 @@ from pyspark.sql import DataFrame, SparkSession
 from support.built import jar_path
 
 RANK = 64
+LARGE = {
+    "rows": 90483,
+    "columns": 2048,
+    "parts": 64,
+    "master": "local-cluster[2,1,3072]",
+    "driver_memory": "1g",
+    "peer_rows": [2000, 8000],
+    "rounds": 1,
+}
 
 
 def start(options) -> SparkSession:
@@ -67,7 +77,7 @@ def features(spark: SparkSession, rows: int, columns: int, parts: int) -> DataFr
 
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "500")
     made = spark.range(0, rows, 1, parts).mapInPandas(make, "id long, array array<float>")
-    found = made.persist(StorageLevel.MEMORY_AND_DISK)
+    found = made.cache()
     assert found.count() == rows
     return found
 
@@ -140,7 +150,7 @@ def peer_side(data: DataFrame, options) -> Callable[[], float]:
 
 
 def with_vectors(data: DataFrame) -> DataFrame:
-    found = data.withColumn("vector", array_to_vector("array")).drop("array").persist(StorageLevel.MEMORY_AND_DISK)
+    found = data.withColumn("vector", array_to_vector("array")).drop("array").cache()
     found.count()
     return found
 
@@ -172,6 +182,9 @@ def parse():
     parser.add_argument("--driver-memory", default="8g")
     parser.add_argument("--executor-memory", default="3g", help="of local-cluster")
     parser.add_argument("--peer-rows", metavar="N,N", type=lambda text: [int(n) for n in text.split(",")], default=[])
+    parser.add_argument("--large", action="store_true", help="90,483 x 2,048 on a local-cluster, a driver of 1 GiB")
+    if parser.parse_known_args()[0].large:
+        parser.set_defaults(**LARGE)
     return parser.parse_args()
 
 
