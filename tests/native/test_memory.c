@@ -2,10 +2,14 @@
 
 /* Memory that runs out at each place in turn, once or for good: the call says so, nothing is left behind, and the next
  * call works. */
+#define _POSIX_C_SOURCE 200809L
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -135,6 +139,32 @@ static void test_counting(void **state) {
     assert_int_equal(pomona_memory_in_use(), before);
 }
 
+/* Bytes of this process in RAM. */
+static uint64_t resident(void) {
+    unsigned long pages = 0;
+    FILE *statm = fopen("/proc/self/statm", "r");
+    assert_non_null(statm);
+    assert_int_equal(fscanf(statm, "%*u %lu", &pages), 1);
+    fclose(statm);
+    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void *hold_a_while(void *unused) {
+    pm_free(pm_allocate_zeroed(3, PM_HUGE_PAGE));
+    return unused;
+}
+
+/* As a session of an executor's thread does. malloc keeps such a block from the second time on. */
+static void test_large_blocks_leave_the_process(void **state) {
+    uint64_t before = resident();
+    for (int times = 0; times < 3; times++) {
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, hold_a_while, *state), 0);
+        pthread_join(thread, NULL);
+    }
+    assert_true(resident() < before + PM_HUGE_PAGE);
+}
+
 static void test_products(void **state) {
     (void)state;
     uint64_t result = 1;
@@ -146,9 +176,8 @@ static void test_products(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_library),
-        cmocka_unit_test(test_json),
-        cmocka_unit_test(test_counting),
+        cmocka_unit_test(test_library),  cmocka_unit_test(test_json),
+        cmocka_unit_test(test_counting), cmocka_unit_test(test_large_blocks_leave_the_process),
         cmocka_unit_test(test_products),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _GNU_SOURCE /* madvise's MADV_HUGEPAGE */
+#define _GNU_SOURCE /* MAP_ANONYMOUS, MADV_HUGEPAGE */
 #include "core/memory.h"
 
 #include <stdatomic.h>
@@ -12,7 +12,7 @@
 /* Stands in front of each block, in a cache line of its own. */
 struct header {
     size_t size;
-    void *base; /* what the allocator returned */
+    void *base; /* what was taken from the system or malloc */
 };
 
 _Static_assert(sizeof(struct header) <= PM_ALIGNMENT, "the header fills at most one line");
@@ -34,10 +34,28 @@ static int must_fail(void) {
     return 1;
 }
 
+static size_t alignment_of(size_t size) { return size >= PM_HUGE_PAGE ? PM_HUGE_PAGE : PM_ALIGNMENT; }
+
+/* The block, its header, and room to align. */
+static size_t whole(size_t size) { return size + alignment_of(size) + PM_ALIGNMENT; }
+
+/* Large blocks come from the system itself: malloc would keep what a closed model or session held in the heap of its
+ * thread, for good. What lies before an aligned block is never touched, so it takes no memory. */
+static char *take(size_t size) {
+    if (size < PM_HUGE_PAGE) return malloc(whole(size));
+    void *base = mmap(NULL, whole(size), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return base == MAP_FAILED ? NULL : base;
+}
+
+static void give_back(struct header *header) {
+    if (header->size < PM_HUGE_PAGE) free(header->base);
+    else munmap(header->base, whole(header->size));
+}
+
 void *pm_allocate(size_t size) {
-    size_t alignment = size >= PM_HUGE_PAGE ? PM_HUGE_PAGE : PM_ALIGNMENT;
+    size_t alignment = alignment_of(size);
     if (size > SIZE_MAX / 2 || must_fail()) return NULL;
-    char *base = malloc(size + alignment + PM_ALIGNMENT);
+    char *base = take(size);
     if (!base) return NULL;
     char *block = (char *)(((uintptr_t)base + PM_ALIGNMENT + alignment - 1) & ~(uintptr_t)(alignment - 1));
     if (alignment == PM_HUGE_PAGE)
@@ -62,7 +80,7 @@ void pm_free(void *block) {
     if (!block) return;
     struct header *header = (struct header *)((char *)block - PM_ALIGNMENT);
     atomic_fetch_sub_explicit(&bytes_in_use, (int64_t)header->size, memory_order_relaxed);
-    free(header->base);
+    give_back(header);
 }
 
 char *pm_copy_string(const char *string) {

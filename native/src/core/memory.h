@@ -11,7 +11,8 @@
 #define PM_ALIGNMENT 64
 
 /* `size` bytes aligned to PM_ALIGNMENT, uninitialised, or NULL; size 0 gives a block that can be freed. Blocks of
- * PM_HUGE_PAGE and more are aligned to it and offered to the kernel for huge pages. Any thread. */
+ * PM_HUGE_PAGE and more are aligned to it, offered to the kernel for huge pages, and leave the process when they are
+ * freed. Any thread. */
 #define PM_HUGE_PAGE ((size_t)2 << 20)
 void *pm_allocate(size_t size);
 
