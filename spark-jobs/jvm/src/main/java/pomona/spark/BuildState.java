@@ -18,8 +18,12 @@ final class BuildState
     private static final long serialVersionUID = 1L;
 
     private static final int VECTOR = 0;
-    /** Fields of a vector's struct, which its type reads itself. */
+    /** A vector's struct: type, size, indices, values. Its type reads it, but a dense one's values are all that counts. */
     private static final int VECTOR_FIELDS = 4;
+
+    private static final int TYPE = 0;
+    private static final int VALUES = 3;
+    private static final byte DENSE = 1;
 
     private final VectorColumn column;
     private final int columns;
@@ -85,6 +89,9 @@ final class BuildState
         if (column.kind != VectorColumn.Kind.VECTORS) {
             return row.getArray(VECTOR);
         }
-        return ((UserDefinedType<?>) SQLDataTypes.VectorType()).deserialize(row.getStruct(VECTOR, VECTOR_FIELDS));
+        InternalRow vector = row.getStruct(VECTOR, VECTOR_FIELDS);
+        return vector.getByte(TYPE) == DENSE
+                ? vector.getArray(VALUES)
+                : ((UserDefinedType<?>) SQLDataTypes.VectorType()).deserialize(vector);
     }
 }

@@ -6,7 +6,10 @@ import java.util.List;
 import org.apache.spark.ml.linalg.DenseVector;
 import org.apache.spark.ml.linalg.SparseVector;
 import org.apache.spark.ml.linalg.Vector;
+import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
 import org.apache.spark.sql.catalyst.util.ArrayData;
+import org.apache.spark.unsafe.Platform;
+import org.apache.spark.unsafe.bitset.BitSetMethods;
 import pomona.PcaModel;
 import pomona.PcaState;
 
@@ -87,6 +90,11 @@ abstract class RowBatch {
     }
 
     private static int firstNull(ArrayData array, int length) {
+        if (array instanceof UnsafeArrayData) {
+            UnsafeArrayData flat = (UnsafeArrayData) array; // its length, a bit for each null, the numbers
+            return BitSetMethods.nextSetBit(
+                    flat.getBaseObject(), flat.getBaseOffset() + Long.BYTES, 0, (length + Long.SIZE - 1) / Long.SIZE);
+        }
         for (int i = 0; i < length; i++) {
             if (array.isNullAt(i)) {
                 return i;
@@ -108,6 +116,12 @@ abstract class RowBatch {
 
     abstract void put(int start, Object value);
 
+    /** Copies the numbers, which are so many bytes, without an array in between. */
+    private static void copy(UnsafeArrayData from, Object to, long place, long bytes) {
+        long numbers = from.getBaseOffset() + UnsafeArrayData.calculateHeaderPortionInBytes(from.numElements());
+        Platform.copyMemory(from.getBaseObject(), numbers, to, place, bytes);
+    }
+
     abstract void spoil(int start);
 
     abstract double get(int index);
@@ -127,7 +141,10 @@ abstract class RowBatch {
 
         @Override
         void put(int start, Object value) {
-            if (value instanceof ArrayData) {
+            if (value instanceof UnsafeArrayData) {
+                long place = Platform.FLOAT_ARRAY_OFFSET + (long) start * Float.BYTES;
+                copy((UnsafeArrayData) value, numbers, place, (long) columns * Float.BYTES);
+            } else if (value instanceof ArrayData) {
                 System.arraycopy(((ArrayData) value).toFloatArray(), 0, numbers, start, columns);
             } else {
                 List<?> list = (List<?>) value;
@@ -168,7 +185,10 @@ abstract class RowBatch {
 
         @Override
         void put(int start, Object value) {
-            if (value instanceof SparseVector) {
+            if (value instanceof UnsafeArrayData) {
+                long place = Platform.DOUBLE_ARRAY_OFFSET + (long) start * Double.BYTES;
+                copy((UnsafeArrayData) value, numbers, place, (long) columns * Double.BYTES);
+            } else if (value instanceof SparseVector) {
                 putSparse(start, (SparseVector) value);
             } else if (value instanceof List) {
                 List<?> list = (List<?>) value;
