@@ -74,7 +74,7 @@ def test_batch_and_threads_change_nothing(model, tmp_path):
         assert features_by_cli(file, images, tmp_path / "out.npy", *options).tobytes() == expected, options
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def score_on_fruit(model: str, *options: str) -> float:
     """Of a classifier on the vectors of 1,680 real images, trained on Training, scored on Test; on the best level,
     whatever POMONA_CPU says."""
