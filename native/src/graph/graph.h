@@ -18,7 +18,7 @@ struct pm_graph {
     struct pm_shape input;
     struct pm_node *nodes;
     uint32_t node_count;
-    int features; /* value of the feature map */
+    int features;               /* value of the feature map */
     uint64_t parameters, taken; /* numbers in the file's tensors; of these, how many are weights of layers */
 };
 
