@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from support import material, reference
-from support.built import TINY, features_by_cli, level_in_use, run_cli
+from support.built import features_by_cli, level_in_use, skip_without_bf16
 from support.material import worst_difference
 
 # Options of the command line and the vectors they must give.
@@ -97,11 +97,8 @@ def score_on_fruit(model: str, *options: str) -> float:
 @pytest.fixture
 def bf16() -> Tuple[str, str]:
     """The option of the command line."""
-    options = ("--precision", "bf16")
-    tried = run_cli("bench", "--model", TINY, *options, "--seconds", "0", level="")
-    if "AVX512_BF16" in tried.stderr:
-        pytest.skip(tried.stderr)
-    return options
+    skip_without_bf16()
+    return "--precision", "bf16"
 
 
 @pytest.mark.parametrize("model", BOUNDS)

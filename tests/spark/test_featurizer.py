@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, BinaryType, FloatType, StringType, StructField, StructType
 
 from pomona.spark import ImageFeaturizer, diagnostics
-from support.built import TINY, features_by_cli
+from support.built import TINY, features_by_cli, skip_without_bf16
 from support.material import built_model
 from support.vectors import by_name, rows_by_name
 
@@ -54,6 +54,22 @@ def test_real_models_give_the_command_lines_vectors(read, images, tmp_path, name
     expected = features_by_cli(model, images, tmp_path / "out.npy")
     frame = ImageFeaturizer(modelPath=str(model)).transform(read(*images))
     assert by_name(frame) == rows_by_name(images, expected)
+
+
+def test_bf16_gives_the_command_lines_vectors_and_says_so(read, images, tmp_path):
+    skip_without_bf16()
+    expected = features_by_cli(TINY, images, tmp_path / "out.npy", "--precision", "bf16", level="")
+    frame = ImageFeaturizer(modelPath=str(TINY), precision="bf16").transform(read(*images))
+    found = by_name(frame)
+    assert found == rows_by_name(images, expected)
+    assert found != by_name(ImageFeaturizer(modelPath=str(TINY)).transform(read(*images)))
+    assert frame.schema["features"].metadata["pomona"]["precision"] == "bf16"
+
+
+def test_auto_precision_is_settled_on_the_driver(read, images):
+    """No kernel here is as accurate as fp32 and faster."""
+    auto, fp32 = (ImageFeaturizer(modelPath=str(TINY), precision=p).transform(read(*images)) for p in ("auto", "fp32"))
+    assert auto.schema["features"].metadata["pomona"]["precision"] == "fp32" and by_name(auto) == by_name(fp32)
 
 
 def test_vector_column_holds_the_same_numbers(read, images):
@@ -108,6 +124,7 @@ REFUSED = [
     ({"errorCol": "features"}, "are both features"),
     ({"modelPath": "/no/such/model"}, "does not exist"),
     ({"modelPath": "/tmp"}, "is a directory"),
+    ({"precision": "fp32-split"}, "needs AMX kernels"),
     ({"pooling": "median"}, "choose one of avg, max, none"),
     ({"mode": "lenient"}, "choose one of permissive, dropmalformed, failfast"),
     ({"batchSize": 0}, "batchSize"),

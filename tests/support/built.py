@@ -60,6 +60,13 @@ def level_in_use(wanted: str) -> str:
     return re.search(r"^kernels +(\w+)", run_cli("doctor", level=wanted).stdout, re.MULTILINE).group(1)
 
 
+def skip_without_bf16() -> None:
+    """Where the best level of this CPU has no bf16."""
+    tried = run_cli("bench", "--model", TINY, "--precision", "bf16", "--seconds", "0", level="")
+    if "AVX512_BF16" in tried.stderr:
+        pytest.skip(tried.stderr)
+
+
 def features_by_cli(
     model: Path, images: Iterable[Path], out: Path, *options: str, level: Optional[str] = None
 ) -> np.ndarray:
