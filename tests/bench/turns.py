@@ -179,7 +179,7 @@ def _first(path: str, word: str) -> str:
 def machine() -> Dict[str, str]:
     """The machine, in words."""
     flags = _first("/proc/cpuinfo", "flags").split()
-    known = [flag for flag in ("avx2", "avx512bw", "avx512_vnni", "amx_bf16") if flag in flags]
+    known = [flag for flag in ("avx2", "avx512bw", "avx512_vnni", "avx512_bf16", "amx_bf16") if flag in flags]
     cores = ", ".join(str(core) for core in sorted(os.sched_getaffinity(0)))
     name = _first("/proc/cpuinfo", "model name")
     return {
