@@ -38,6 +38,8 @@ def build(name: str, side: int) -> keras.Model:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.moving_mean.assign(dice.normal(0, 0.1, layer.moving_mean.shape))
             layer.moving_variance.assign(dice.uniform(0.5, 1.5, layer.moving_variance.shape))
+        if isinstance(layer, keras.layers.Normalization):  # tensors would leave the export as inputs without values
+            layer.mean, layer.variance = np.asarray(layer.mean), np.asarray(layer.variance)
     model(np.zeros((1, side, side, 3), np.float32))  # the export wants a model that has been called
     return model
 
