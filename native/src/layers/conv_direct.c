@@ -63,14 +63,13 @@ static void choose_runs(const struct pm_node *node, const struct pm_plan *plan, 
     conv->sweep_images = at_least_one(SWEEP_FLOATS / (run_floats(node, in, conv) * conv->runs), POMONA_MAX_BATCH);
 }
 
-static struct pm_tilings choose_tilings(const struct pm_node *node, const struct pm_plan *plan,
-                                        const struct pm_map *in) {
+static struct pm_tilings choose_tilings(const struct pm_node *node, const struct pm_plan *plan, const struct pm_map *in,
+                                        int pairs) {
     const struct pm_window *window = &node->window;
     uint64_t products = (uint64_t)window->kernel[0] * window->kernel[1] * (in->shape.channels / window->groups);
     uint32_t blocks = pm_map_blocks(&plan->maps[node->value]);
     int precise = pm_is_wide(node, plan, products), wide = precise && !in->unit;
     ptrdiff_t input_pixel = (ptrdiff_t)(window->stride[1] * in->block);
-    int pairs = pm_conv_bf16_suits(node, plan);
     const struct pm_conv_tiling *list = pairs ? plan->bf16->conv : plan->kernels->conv;
     return (struct pm_tilings){
         .in = in,
@@ -78,7 +77,6 @@ static struct pm_tilings choose_tilings(const struct pm_node *node, const struct
         .broad = pm_conv_tiling(list, wide, blocks, input_pixel),
         .narrow = pm_conv_tiling(list, wide, 1, input_pixel),
         .passes = precise && in->unit ? 2 : 1,
-        .partial_segments = pairs ? PTRDIFF_MAX : PM_PARTIAL_SEGMENTS,
     };
 }
 
@@ -87,7 +85,6 @@ static uint64_t sweep_floats(const struct pm_node *node, const struct pm_map *in
                              uint32_t first_run, uint32_t runs) {
     const struct pm_window *w = &node->window;
     uint32_t pixels = first_run + runs < conv->runs ? conv->run_pixels : conv->last_pixels;
-    if (runs > 1 && conv->run_pixels > pixels) pixels = conv->run_pixels;
     uint64_t last_run = (runs - 1) * (uint64_t)conv->input_run * PM_BLOCK / conv->in.block;
     uint64_t last_row = (w->kernel[0] - 1) * (uint64_t)w->dilation[0] * (uint64_t)in->row_stride;
     uint64_t columns = (pixels - 1) * (uint64_t)w->stride[1] + (w->kernel[1] - 1) * (uint64_t)w->dilation[1] + 1;
@@ -96,8 +93,9 @@ static uint64_t sweep_floats(const struct pm_node *node, const struct pm_map *in
 
 static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
     const struct pm_map *in = &plan->maps[node->inputs[0]];
-    struct pm_map seen = pm_conv_bf16_suits(node, plan) ? pm_conv_bf16_map(in, 0) : *in;
-    struct pm_tilings tilings = choose_tilings(node, plan, &seen);
+    int pairs = pm_conv_bf16_suits(node, plan);
+    struct pm_map seen = pairs ? pm_conv_bf16_map(in, 0) : *in;
+    struct pm_tilings tilings = choose_tilings(node, plan, &seen, pairs);
     struct conv *conv = pm_allocate_zeroed(1, sizeof *conv + pm_panels_size(node, plan, &tilings));
     POMONA_RETURN_IF(!conv, error, POMONA_OUT_OF_MEMORY, "layer %s: no memory for its segments", node->name);
     node->state = conv;
@@ -106,7 +104,7 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
     conv->tilings.in = &conv->in;
     conv->input_pixel = (ptrdiff_t)(node->window.stride[1] * seen.block);
     choose_runs(node, plan, conv);
-    if (tilings.pairs) {
+    if (pairs) {
         conv->in = pm_conv_bf16_map(in, sweep_floats(node, in, conv, 0, conv->sweep_runs));
         node->scratch_floats = conv->in.size * conv->sweep_images;
     }
@@ -119,7 +117,7 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
 static void pack(const struct pm_node *node, const struct pm_plan *plan, float *packed) {
     (void)plan;
     const struct conv *conv = node->state;
-    pm_panels_pack(node, &conv->in, &conv->panels, packed);
+    pm_panels_pack(node, &conv->tilings, &conv->panels, packed);
 }
 
 /* What does not change within one call. */

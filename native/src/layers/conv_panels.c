@@ -54,12 +54,13 @@ static void add_segment(void *context, ptrdiff_t offset, uint64_t row, ptrdiff_t
     listing->panel->depth += (uint64_t)length;
 }
 
-/* Of two passes, each is one partial sum. */
+/* Of two passes, each is one partial sum; and so is a sum in bf16, whose products are rounded more than it is. */
 static void add_segments(const struct pm_node *node, const struct pm_tilings *tilings, struct listing *listing) {
     struct pm_panel *panel = listing->panel;
     panel->segments = listing->next;
     for (int pass = 0; pass < tilings->passes; pass++) each_segment(node, tilings->in, panel, add_segment, listing);
-    panel->partial_segments = tilings->passes == 1 ? tilings->partial_segments : panel->segment_count / tilings->passes;
+    int whole = tilings->passes > 1 || tilings->pairs;
+    panel->partial_segments = whole ? panel->segment_count / tilings->passes : PM_PARTIAL_SEGMENTS;
 }
 
 static void share_segments(struct pm_panel *panel, const struct pm_panel *from) {
@@ -104,7 +105,7 @@ size_t pm_panels_size(const struct pm_node *node, const struct pm_plan *plan, co
 struct pm_panels pm_panels_make(const struct pm_node *node, const struct pm_plan *plan,
                                 const struct pm_tilings *tilings, void *memory) {
     uint32_t blocks = pm_map_blocks(&plan->maps[node->value]);
-    struct pm_panels panels = {.list = memory, .passes = tilings->passes, .pairs = tilings->pairs};
+    struct pm_panels panels = {.list = memory};
     panels.segments = (struct pm_segment *)(void *)(panels.list + blocks);
     struct listing listing = {.next = panels.segments};
     for (uint32_t block = 0; block < blocks; block += (uint32_t)listing.panel->tiling->blocks) {
@@ -126,18 +127,19 @@ uint64_t pm_panels_floats(const struct pm_panels *panels) {
 
 struct packing {
     const struct pm_node *node;
-    const struct pm_map *in;
+    const struct pm_tilings *tilings;
     const float *kernel;
     uint32_t depth, outputs; /* of a group: numbers of a pixel, and channels */
     float *to;
     uint32_t first, count; /* output channels of the panel */
-    int passes, pass, pairs;
+    int pass;
 };
 
 /* The weight of row `row` ([height x width x depth]) for output channel `out`, in units of the input. */
 static double weight_at(const struct packing *p, uint64_t row, uint32_t out) {
     double weight = p->kernel[row * p->node->shape.channels + out];
-    return p->in->unit ? weight * p->in->unit[out / p->outputs * p->depth + row % p->depth] : weight;
+    const double *unit = p->tilings->in->unit;
+    return unit ? weight * unit[out / p->outputs * p->depth + row % p->depth] : weight;
 }
 
 /* The part of a weight that a pass multiplies. Of two passes over whole numbers |x| <= 2^PM_WHOLE_BITS, the last one
@@ -146,7 +148,7 @@ static double weight_at(const struct packing *p, uint64_t row, uint32_t out) {
  */
 static double part_of(const struct packing *p, uint64_t row, uint32_t out) {
     double weight = weight_at(p, row, out), largest = 0;
-    if (p->passes == 1) return weight;
+    if (p->tilings->passes == 1) return weight;
     uint64_t rows = (uint64_t)p->node->window.kernel[0] * p->node->window.kernel[1] * p->depth;
     int bits = FLT_MANT_DIG - PM_WHOLE_BITS, exponent;
     for (uint64_t terms = 1; terms < rows; terms *= 2) bits--;
@@ -158,7 +160,7 @@ static double part_of(const struct packing *p, uint64_t row, uint32_t out) {
 
 /* What the kernels multiply with number `row` of the input: a weight, or those of a pair. */
 static float number_of(const struct packing *p, uint64_t row, uint32_t out) {
-    if (!p->pairs) return (float)part_of(p, row, out);
+    if (!p->tilings->pairs) return (float)part_of(p, row, out);
     return pm_bf16_pair((float)weight_at(p, 2 * row, out), (float)weight_at(p, 2 * row + 1, out));
 }
 
@@ -166,7 +168,7 @@ static float number_of(const struct packing *p, uint64_t row, uint32_t out) {
 static void pack_segment(void *context, ptrdiff_t offset, uint64_t row, ptrdiff_t length) {
     (void)offset;
     struct packing *p = context;
-    uint32_t in = p->in->shape.channels;
+    uint32_t in = p->tilings->in->shape.channels;
     for (uint64_t end = row + (uint64_t)length; row < end; row++, p->to += p->count) {
         uint32_t channel = (uint32_t)(row % in), group = channel / p->depth;
         uint64_t kernel_row = row / in * p->depth + channel % p->depth;
@@ -177,19 +179,17 @@ static void pack_segment(void *context, ptrdiff_t offset, uint64_t row, ptrdiff_
     }
 }
 
-void pm_panels_pack(const struct pm_node *node, const struct pm_map *in, const struct pm_panels *panels,
+void pm_panels_pack(const struct pm_node *node, const struct pm_tilings *tilings, const struct pm_panels *panels,
                     float *packed) {
-    struct packing p = {.node = node, .in = in, .kernel = pm_weight(node, "kernel")->data, .to = packed};
-    p.depth = in->shape.channels / node->window.groups;
+    struct packing p = {.node = node, .tilings = tilings, .kernel = pm_weight(node, "kernel")->data, .to = packed};
+    p.depth = tilings->in->shape.channels / node->window.groups;
     p.outputs = node->shape.channels / node->window.groups;
-    p.passes = panels->passes;
-    p.pairs = panels->pairs;
     for (uint32_t i = 0; i < panels->count; i++) {
         const struct pm_panel *panel = &panels->list[i];
         p.first = panel->block * PM_BLOCK;
         p.count = (uint32_t)panel->tiling->blocks * PM_BLOCK;
         pm_epilogue_pack(node, p.first, p.count, p.to, p.to + p.count);
         p.to += 2 * p.count;
-        for (p.pass = 0; p.pass < p.passes; p.pass++) each_segment(node, in, panel, pack_segment, &p);
+        for (p.pass = 0; p.pass < tilings->passes; p.pass++) each_segment(node, tilings->in, panel, pack_segment, &p);
     }
 }

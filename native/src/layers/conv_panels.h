@@ -13,8 +13,7 @@ struct pm_tilings {
     const struct pm_map *in; /* the input as the kernels see it, in floats or in pairs (kernels/bf16.h) */
     int pairs;
     const struct pm_conv_tiling *broad, *narrow; /* for as many output blocks as fit, and for one */
-    int passes;                 /* over the segments: 2 where the weights are split, see part_of in conv_panels.c */
-    ptrdiff_t partial_segments; /* of one pass */
+    int passes; /* over the segments: 2 where the weights are split, see part_of in conv_panels.c */
 };
 
 /* Output blocks that one call of a kernel makes. */
@@ -29,7 +28,6 @@ struct pm_panel {
 
 struct pm_panels {
     uint32_t count;
-    int passes, pairs;
     struct pm_panel *list;
     struct pm_segment *segments; /* of all panels; one list for all where there is one group */
 };
@@ -45,6 +43,7 @@ struct pm_panels pm_panels_make(const struct pm_node *node, const struct pm_plan
 uint64_t pm_panels_floats(const struct pm_panels *panels);
 
 /* Each panel: [scale][shift][depth x outputs], in the order of the output channels. */
-void pm_panels_pack(const struct pm_node *node, const struct pm_map *in, const struct pm_panels *panels, float *packed);
+void pm_panels_pack(const struct pm_node *node, const struct pm_tilings *tilings, const struct pm_panels *panels,
+                    float *packed);
 
 #endif
