@@ -129,3 +129,9 @@ ALWAYS_INLINE void conv_tile_wide(const struct pm_conv_tile *t, const int pixels
 
 #define CONV_ENTRY(pixels, blocks, distance) conv_##pixels##x##blocks##_##distance,
 #define CONV_WIDE_ENTRY(pixels, ...) conv_wide_##pixels,
+
+/* A pm_conv_tiling of the functions that UP_TO_<pixels>(CONV_KERNEL, blocks, distance) made. */
+#define CONV_TILING(pixels, blocks, distance, label)                                                                   \
+    {                                                                                                                  \
+        label, 0, pixels, blocks, distance, { UP_TO_##pixels(CONV_ENTRY, blocks, distance) }                           \
+    }

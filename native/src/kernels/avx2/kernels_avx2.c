@@ -17,17 +17,12 @@ UP_TO_6(CONV_KERNEL, 1, 0)
 
 UP_TO_3(CONV_WIDE_KERNEL, 0)
 
-#define TILING(distance, label)                                                                                        \
-    {                                                                                                                  \
-        label, 0, 6, 1, distance, { UP_TO_6(CONV_ENTRY, 1, distance) }                                                 \
-    }
-
 const struct pm_kernels pm_kernels_avx2 = {
     .level = PM_CPU_AVX2,
     .name = "avx2",
-    .conv = {TILING(16, "conv_f32_6x16_s1_avx2"),
-             TILING(32, "conv_f32_6x16_s2_avx2"),
-             TILING(0, "conv_f32_6x16_avx2"),
+    .conv = {CONV_TILING(6, 1, 16, "conv_f32_6x16_s1_avx2"),
+             CONV_TILING(6, 1, 32, "conv_f32_6x16_s2_avx2"),
+             CONV_TILING(6, 1, 0, "conv_f32_6x16_avx2"),
              {"conv_f64acc_3x16_avx2", 1, 3, 1, 0, {UP_TO_3(CONV_WIDE_ENTRY, 0)}}},
     .depthwise = {DEPTHWISE_VARIANTS("avx2", 0, f32, "f32"), DEPTHWISE_VARIANTS("avx2", 1, f64, "f64acc")},
     .winograd_name = "conv_winograd_f43_avx2",

@@ -31,14 +31,9 @@ static void narrow(float *pairs, const float *from, ptrdiff_t count) {
         _mm256_storeu_si256((__m256i *)(void *)(pairs + i), (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(from + 2 * i)));
 }
 
-#define TILING(blocks, distance, label)                                                                                \
-    {                                                                                                                  \
-        label, 0, 14, blocks, distance, { UP_TO_14(CONV_ENTRY, blocks, distance) }                                     \
-    }
-
 const struct pm_bf16_kernels pm_bf16_kernels_avx512 = {
-    .conv = {TILING(2, 8, "conv_bf16_14x32_s1_avx512"), TILING(2, 16, "conv_bf16_14x32_s2_avx512"),
-             TILING(2, 0, "conv_bf16_14x32_avx512"), TILING(1, 8, "conv_bf16_14x16_s1_avx512"),
-             TILING(1, 16, "conv_bf16_14x16_s2_avx512"), TILING(1, 0, "conv_bf16_14x16_avx512")},
+    .conv = {CONV_TILING(14, 2, 8, "conv_bf16_14x32_s1_avx512"), CONV_TILING(14, 2, 16, "conv_bf16_14x32_s2_avx512"),
+             CONV_TILING(14, 2, 0, "conv_bf16_14x32_avx512"), CONV_TILING(14, 1, 8, "conv_bf16_14x16_s1_avx512"),
+             CONV_TILING(14, 1, 16, "conv_bf16_14x16_s2_avx512"), CONV_TILING(14, 1, 0, "conv_bf16_14x16_avx512")},
     .narrow = narrow,
 };
