@@ -67,6 +67,18 @@ uint32_t check_graph_in(const struct model_maker *maker, pomona_precision precis
     return layers;
 }
 
+int runs_by(const struct model_maker *maker, pomona_precision precision, const char *layer, const char *word) {
+    struct model_file file = maker_write(maker);
+    pomona_model *model = open_model_in(&file, precision);
+    pomona_layer_info info = {.size = sizeof info};
+    int found = -1;
+    for (uint32_t i = 0; !pomona_model_get_layer(model, i, &info, NULL); i++)
+        if (!strcmp(info.name, layer)) found = strstr(info.kernel, word) != NULL;
+    pomona_model_close(model);
+    free_model(&file);
+    return found;
+}
+
 const char *lead_in(struct model_maker *maker, int count, uint32_t channels) {
     static const char *const names[] = {"lead0", "lead1", "lead2", "lead3"};
     static const uint32_t one[] = {1, 1};

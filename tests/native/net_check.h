@@ -16,6 +16,9 @@ uint32_t check_graph(const struct model_maker *maker, const char *what);
 /* The same in a precision, for a network of numbers that it holds. */
 uint32_t check_graph_in(const struct model_maker *maker, pomona_precision precision, const char *what);
 
+/* Whether the name of the layer's kernel has `word` in it; -1: there is no such layer. */
+int runs_by(const struct model_maker *maker, pomona_precision precision, const char *layer, const char *word);
+
 /* 1x1 convolutions that lead from the input to `channels`, at most four; the last one's name, or the input's. */
 const char *lead_in(struct model_maker *maker, int count, uint32_t channels);
 

@@ -50,19 +50,6 @@ struct window_case {
     const char *rest; /* of the attributes */
 };
 
-/* Whether the layer of that name runs in bf16. */
-static int is_bf16(const struct model_maker *maker, const char *name) {
-    struct model_file file = maker_write(maker);
-    pomona_model *model = open_model_in(&file, POMONA_PRECISION_BF16);
-    pomona_layer_info info = {.size = sizeof info};
-    int found = -1;
-    for (uint32_t i = 0; !pomona_model_get_layer(model, i, &info, NULL); i++)
-        if (!strcmp(info.name, name)) found = strstr(info.kernel, "bf16") != NULL;
-    pomona_model_close(model);
-    free_model(&file);
-    return found;
-}
-
 /* Convolution, batch norm, sum with its own input's projection, ReLU. */
 static void check(const struct window_case *w, int bf16) {
     struct model_maker maker;
@@ -78,7 +65,8 @@ static void check(const struct window_case *w, int bf16) {
     maker_norm(&maker, "norm", "window", w->out);
     maker_node(&maker, "activation", "relu", "norm", "{\"kind\": \"relu\"}");
     maker_features(&maker, "relu");
-    if (is_bf16(&maker, "window") != bf16) fail_msg("%s: not in the expected precision", what);
+    if (runs_by(&maker, POMONA_PRECISION_BF16, "window", "bf16") != bf16)
+        fail_msg("%s: not in the expected precision", what);
     check_graph_in(&maker, POMONA_PRECISION_BF16, what);
     maker_end(&maker);
 }

@@ -16,23 +16,10 @@
 
 static const uint32_t one[] = {1, 1}, three[] = {3, 3};
 
-/* Whether the layer of that name runs by Winograd. */
-static int is_winograd(const struct model_maker *maker, const char *name) {
-    struct model_file file = maker_write(maker);
-    pomona_model *model = NULL;
-    pomona_layer_info info = {.size = sizeof info};
-    int found = -1;
-    assert_int_equal(pomona_model_open_memory(file.data, file.length, NULL, &model, NULL), POMONA_OK);
-    for (uint32_t i = 0; !pomona_model_get_layer(model, i, &info, NULL); i++)
-        if (!strcmp(info.name, name)) found = strstr(info.kernel, "winograd") != NULL;
-    pomona_model_close(model);
-    free_model(&file);
-    return found;
-}
-
 static void expect_method(const struct model_maker *maker, int winograd, const char *what) {
     int vectors = strcmp(pomona_cpu_level(), "scalar") != 0;
-    if (is_winograd(maker, "window") != (winograd && vectors)) fail_msg("%s: not the expected method", what);
+    if (runs_by(maker, POMONA_PRECISION_DEFAULT, "window", "winograd") != (winograd && vectors))
+        fail_msg("%s: not the expected method", what);
 }
 
 /* Convolution, batch norm, sum with its own input's projection, ReLU. */
@@ -104,7 +91,8 @@ static void test_refused_later(void **state) {
     maker_begin(&maker, 16, 16, 1);
     maker_conv(&maker, "first", "input", one, 3, 64, 1, NULL);
     maker_conv(&maker, "window", "first", three, 64, 64, 1, "{\"padding\": \"same\"}");
-    expect_method((maker_features(&maker, "window"), &maker), 1, "64 to 64 channels");
+    maker_features(&maker, "window");
+    expect_method(&maker, 1, "64 to 64 channels");
     maker_node(&maker, "add", "sum", "window,input", NULL);
     maker_features(&maker, "sum");
     expect_refused_model(&maker, POMONA_BAD_MODEL, "layer sum: add of 16x16x64 and 16x16x3");
