@@ -72,13 +72,13 @@ class TorchNet:
         attributes = {"pool": [kernel, kernel], **_window(stride, padding), **({"ceil": True} if ceil else {})}
         return self._has(self._graph.node("max_pool", name, x, **attributes), self._channels[x])
 
-    def average(self, x: str) -> str:
-        return self._has(self._graph.node("global_pool", "average", x, kind="avg"), self._channels[x])
+    def average(self, x: str, name: str = "average") -> str:
+        return self._has(self._graph.node("global_pool", name, x, kind="avg"), self._channels[x])
 
     def gate(self, x: str, source: str, squeeze: int) -> str:
         """Squeeze-and-excite: each channel by a number from 0 to 1 that depends on all channels' means."""
-        pooled = self._has(self._graph.node("global_pool", f"{source}.avgpool", x, kind="avg"), self._channels[x])
-        y = self.act(self.conv(pooled, f"{source}.fc1", f"{source}.fc1", 1, squeeze, bias=True), "relu")
+        y = self.average(x, f"{source}.avgpool")
+        y = self.act(self.conv(y, f"{source}.fc1", f"{source}.fc1", 1, squeeze, bias=True), "relu")
         y = self.act(self.conv(y, f"{source}.fc2", f"{source}.fc2", 1, self._channels[x], bias=True), "sigmoid")
         return self._has(self._graph.node("multiply", source, [x, y]), self._channels[x])
 
