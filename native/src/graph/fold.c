@@ -2,6 +2,7 @@
 
 /* Folding: one pass in the order of the nodes. A node whose work another takes over hands its readers to that node. */
 #include "graph/graph.h"
+#include "layers/conv_bands.h"
 
 static void count_users(struct pm_graph *graph) {
     for (uint32_t i = 0; i < graph->node_count; i++) graph->nodes[i].users = 0;
@@ -87,6 +88,19 @@ static void make_whole(struct pm_graph *graph) {
     graph->whole = pm_preprocess_make_whole(&graph->preprocess, graph->unit);
 }
 
+/* A convolution whose value one node alone reads: that node may run it by bands, so that the value never leaves the
+ * cache. */
+static void find_producers(struct pm_graph *graph) {
+    for (uint32_t i = 0; i < graph->node_count; i++) {
+        struct pm_node *node = &graph->nodes[i];
+        if (node->folded || !(node->layer->takes & PM_TAKES_BANDS)) continue;
+        struct pm_node *before = only_source(graph, node);
+        if (!before || !pm_conv_bands_suit(before, node)) continue;
+        node->producer = before;
+        before->banded = 1;
+    }
+}
+
 void pm_graph_fold(struct pm_graph *graph) {
     count_users(graph);
     drop_unused(graph);
@@ -100,4 +114,5 @@ void pm_graph_fold(struct pm_graph *graph) {
     }
     drop_unused(graph);
     make_whole(graph);
+    find_producers(graph);
 }

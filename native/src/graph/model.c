@@ -36,11 +36,12 @@ static uint64_t line_floats(uint64_t floats) {
 }
 
 static pomona_status prepare_nodes(pomona_model *model, uint64_t *floats, pomona_error *error) {
-    uint32_t order = 0;
+    uint32_t order = 0, step = 0;
     *floats = 0;
     for (uint32_t i = 0; i < model->graph.node_count; i++) {
         struct pm_node *node = &model->graph.nodes[i];
         if (node->folded) continue;
+        node->step = step++;
         node->order = order;
         order += node->layer->pack != NULL;
         if (!node->kernel) node->kernel = node->layer->kernel ? node->layer->kernel : node->layer->name;

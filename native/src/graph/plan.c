@@ -65,6 +65,11 @@ static void find_homes(const struct pm_node *node, struct life *lives) {
     }
 }
 
+static void live_until(const struct pm_node *reader, int step, struct life *lives) {
+    for (uint32_t j = 0; j < reader->input_count; j++)
+        if (lives[reader->inputs[j]].last < step) lives[reader->inputs[j]].last = step;
+}
+
 /* lives[] by value: who reads it last, and where it may lie. */
 static void find_lives(const struct pm_graph *graph, struct pm_map *maps, struct life *lives) {
     for (uint32_t v = 0; v <= graph->node_count; v++) {
@@ -75,8 +80,8 @@ static void find_lives(const struct pm_graph *graph, struct pm_map *maps, struct
     maps[0].unit = graph->whole ? graph->unit : NULL;
     for (uint32_t i = 0; i < graph->node_count; i++) {
         const struct pm_node *node = &graph->nodes[i];
-        for (uint32_t j = 0; j < node->input_count; j++)
-            if (lives[node->inputs[j]].last < node->value) lives[node->inputs[j]].last = node->value;
+        live_until(node, node->value, lives);
+        if (node->producer) live_until(node->producer, node->value, lives);
         if (node->folded) continue;
         if (node->layer->takes & PM_TAKES_PADDING) widen_halo(&maps[node->inputs[0]], node->window.padding);
         if (node->layer->takes & PM_IS_CONCAT) find_homes(node, lives);
@@ -138,7 +143,7 @@ static pomona_status place_wholes(const struct pm_graph *graph, const struct lif
     for (uint32_t v = 0; v <= graph->node_count; v++) {
         if (!exists(graph, v) || lives[v].home >= 0) continue;
         POMONA_TRY(lay_out(lives[v].map, v ? graph->nodes[v - 1].name : "input", error));
-        wholes[count++] = lives[v];
+        if (v == 0 || !graph->nodes[v - 1].banded) wholes[count++] = lives[v];
     }
     qsort(wholes, count, sizeof *wholes, by_size);
     for (uint32_t i = 0; i < count; i++) {

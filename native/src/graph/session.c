@@ -2,11 +2,10 @@
 
 /* One thread's way from bytes to vectors: decode into a pixel buffer, look up into the input map, run the nodes over a
  * few images at a time, pool. */
-#define _POSIX_C_SOURCE 200809L
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
+#include "core/clock.h"
 #include "core/memory.h"
 #include "graph/model.h"
 #include "graph/pool.h"
@@ -126,26 +125,20 @@ static void enter(const pomona_session *session, const uint8_t *rgb, uint32_t sl
         pm_preprocess_row(&graph->preprocess, rgb, graph->input.width, to, map->block);
 }
 
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
-
 /* Runs the network over the first `count` slots and writes their vectors to session->rows; `seconds` by layer, or NULL.
  */
 static void run_batch(pomona_session *session, uint32_t count, double *seconds) {
     const pomona_model *model = session->model;
     float *scratch = session->arena + model->plan.slice * session->batch;
-    struct pm_run run = {&model->plan, session->arena, scratch, count};
+    struct pm_run run = {&model->plan, session->arena, scratch, count, seconds};
     clear_halos(&run, 0);
     for (uint32_t i = 0; i < model->graph.node_count; i++) {
         const struct pm_node *node = &model->graph.nodes[i];
-        if (node->folded) continue;
-        double begin = seconds ? now() : 0;
+        if (node->folded || node->banded) continue;
+        double begin = seconds ? pm_seconds() : 0;
         clear_halos(&run, node->value);
         node->layer->run(node, &run);
-        if (seconds) *seconds++ += now() - begin;
+        if (seconds) seconds[node->step] += pm_seconds() - begin;
     }
     for (uint32_t i = 0; i < count; i++) pm_pool(&run, model->graph.features, i, session->pooling, session->rows[i]);
 }

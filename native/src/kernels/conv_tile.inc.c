@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Convolution tile: `pixels` x `vectors` partial sums stay in registers over partial_segments segments, then join
- * their totals in memory. Registers: the sums + `vectors` of weights; the input is broadcast from memory, one cache
- * line a pixel and block. The shift comes last: a large one at the start would cost every partial sum its low bits.
+ * their totals in memory. Weights of a whole network come from the L3 cache or beyond: a tile brings those of the next
+ * panel to the L2 cache, a line or two a step, since in bursts they would wait for each other. Registers: the sums +
+ * `vectors` of weights; the input is broadcast from memory, one cache line a pixel and block. The shift comes last: a
+ * large one at the start would cost every partial sum its low bits.
  *
  * Contract: 1 <= pixels <= PM_CONV_PIXELS_MAX, vectors a multiple of PM_VB; these and a non-zero distance are constants
  * after inlining. */
@@ -17,6 +19,8 @@
 #endif
 
 #define CONV_VECTORS_MAX 4
+#define CONV_LINE 16 /* floats of a cache line */
+#define CONV_TO_L2 2 /* locality of a prefetch */
 
 typedef vf conv_sums[PM_CONV_PIXELS_MAX][CONV_VECTORS_MAX];
 
@@ -26,6 +30,8 @@ typedef vf conv_sums[PM_CONV_PIXELS_MAX][CONV_VECTORS_MAX];
     do {                                                                                                               \
         vf weight[CONV_VECTORS_MAX];                                                                                   \
         UNROLL for (int j = 0; j < vectors; j++) weight[j] = VLOAD(w + (k)*vectors * PM_VL + j * PM_VL);               \
+        UNROLL for (int j = 0; j < vectors * PM_VL; j += CONV_LINE)                                                    \
+            __builtin_prefetch(w + ahead + (k)*vectors * PM_VL + j, 0, CONV_TO_L2);                                    \
         UNROLL for (int i = 0; i < pixels; i++) {                                                                      \
             vf x = CONV_BROADCAST(a + i * distance + (k));                                                             \
             UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = CONV_MULTIPLY_ADD(sum[i][j], x, weight[j]);           \
@@ -46,10 +52,10 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
                              const ptrdiff_t constant_distance) {
     const ptrdiff_t distance = constant_distance ? constant_distance : t->input_pixel;
     const float *w = t->weights;
+    const ptrdiff_t ahead = t->ahead;
     const struct pm_segment *segment = t->segments, *end = segment + t->segment_count;
     conv_sums sum, total;
-    EACH_SUM total[i][j] = (vf){0};
-    for (;;) {
+    for (int parts = 0;; parts++) {
         const struct pm_segment *stop = end - segment > t->partial_segments ? segment + t->partial_segments : end;
         EACH_SUM sum[i][j] = (vf){0};
         for (; segment < stop; segment++) {
@@ -62,11 +68,14 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
             }
             w += length * vectors * PM_VL;
         }
-        if (segment == end) break;
-        EACH_SUM total[i][j] += sum[i][j];
+        if (segment == end) {
+            if (parts > 0) EACH_SUM sum[i][j] += total[i][j];
+            break;
+        }
+        if (parts == 0) EACH_SUM total[i][j] = sum[i][j];
+        else EACH_SUM total[i][j] += sum[i][j];
         __asm__ volatile("" : : "r"(total) : "memory"); /* totals live in memory: the registers are full */
     }
-    if (t->segment_count > t->partial_segments) EACH_SUM sum[i][j] += total[i][j];
     conv_store(t, pixels, vectors, sum);
 }
 

@@ -36,6 +36,7 @@ struct pm_conv_tile {
     const struct pm_segment *segments;
     ptrdiff_t segment_count;
     ptrdiff_t partial_segments; /* after so many, the sum joins the total; see PM_PARTIAL_SEGMENTS */
+    ptrdiff_t ahead;            /* floats from these weights to those that are wanted next; they are prefetched */
     ptrdiff_t input_pixel;      /* floats between the windows of two neighbouring outputs */
     ptrdiff_t output_block;     /* floats between output blocks */
     ptrdiff_t residual_block;   /* the same of `residual` */

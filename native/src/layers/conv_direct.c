@@ -39,8 +39,8 @@ static void choose_runs(const struct pm_node *node, const struct pm_plan *plan, 
     const struct pm_window *window = &node->window;
     const struct pm_map *in = &plan->maps[node->inputs[0]], *out = &plan->maps[node->value];
     const struct pm_map *residual = node->epilogue.residual < 0 ? out : &plan->maps[node->epilogue.residual];
-    int dense = window->stride[0] == 1 && window->stride[1] == 1 && in->shape.width == out->shape.width &&
-                in->row_stride == (ptrdiff_t)(in->shape.width * in->block) &&
+    int dense = !node->banded && window->stride[0] == 1 && window->stride[1] == 1 &&
+                in->shape.width == out->shape.width && in->row_stride == (ptrdiff_t)(in->shape.width * in->block) &&
                 out->row_stride == (ptrdiff_t)(out->shape.width * PM_BLOCK) && residual->row_stride == out->row_stride;
     uint32_t pixels = out->shape.width;
     if (dense) { /* any length does: one that a sweep holds */
@@ -61,6 +61,7 @@ static void choose_runs(const struct pm_node *node, const struct pm_plan *plan, 
     conv->residual_run = dense ? (ptrdiff_t)pixels * PM_BLOCK : residual->row_stride;
     conv->sweep_runs = at_least_one(SWEEP_FLOATS / run_floats(node, in, conv), conv->runs);
     conv->sweep_images = at_least_one(SWEEP_FLOATS / (run_floats(node, in, conv) * conv->runs), POMONA_MAX_BATCH);
+    if (node->banded) conv->sweep_runs = conv->runs, conv->sweep_images = 1;
 }
 
 static struct pm_tilings choose_tilings(const struct pm_node *node, const struct pm_plan *plan, const struct pm_map *in,
@@ -126,6 +127,7 @@ struct sweep {
     const struct conv *conv;
     const struct pm_run *run;
     uint32_t first_image, images, first_run, runs;
+    const struct pm_conv_part *part; /* NULL, or where the output goes */
 };
 
 /* The corner of the sweep's first window in image `i` of the plan's map. */
@@ -137,8 +139,10 @@ static const float *first_corner(const struct sweep *s, uint32_t i) {
     return pm_value(s->run, s->node->inputs[0], i) - corner + s->first_run * run;
 }
 
+/* Of the runs of a sweep; for a part, which begins within them, of all. */
 static float *pairs_of(const struct sweep *s, uint32_t i) {
-    return s->run->scratch + (i - s->first_image) * s->conv->in.size;
+    return s->run->scratch + (i - s->first_image) * s->conv->in.size +
+           (s->part ? s->part->first * s->conv->input_run : 0);
 }
 
 static void narrow_sweep(const struct sweep *s) {
@@ -148,50 +152,58 @@ static void narrow_sweep(const struct sweep *s) {
         pm_conv_bf16_narrow(s->run->plan, in, first_corner(s, i), floats, &s->conv->in, pairs_of(s, i));
 }
 
-static void run_panel(const struct sweep *s, struct pm_conv_tile tile, const struct pm_panel *panel) {
-    const ptrdiff_t block = panel->block;
-    const struct conv *conv = s->conv;
+static struct pm_conv_tile tile_of(const struct sweep *s, const struct pm_panel *panel) {
     const struct pm_node *node = s->node;
-    for (uint32_t i = s->first_image; i < s->first_image + s->images; i++) {
-        const float *input = conv->tilings.pairs ? pairs_of(s, i) : first_corner(s, i);
-        float *output = pm_value(s->run, node->value, i) + block * tile.output_block;
-        const float *residual = node->epilogue.residual < 0
-                                    ? NULL
-                                    : pm_value(s->run, node->epilogue.residual, i) + block * tile.residual_block;
-        for (uint32_t r = s->first_run; r < s->first_run + s->runs; r++) {
-            tile.input = input + (r - s->first_run) * conv->input_run;
-            tile.output = output + r * conv->output_run;
-            tile.residual = residual ? residual + r * conv->residual_run : NULL;
-            uint32_t pixels = r + 1 < conv->runs ? conv->run_pixels : conv->last_pixels;
-            pm_conv_run_tiles(panel->tiling, tile, pixels);
-            for (int b = 0; b < panel->tiling->blocks; b++)
-                pm_epilogue_activate(node, s->run, tile.output + b * tile.output_block, (ptrdiff_t)pixels * PM_BLOCK);
-        }
-    }
-}
-
-static void run_sweep(const struct sweep *s) {
-    const struct pm_node *node = s->node;
-    const struct pm_map *maps = s->run->plan->maps, *out = &maps[node->value];
-    struct pm_conv_tile tile = {
+    const struct pm_map *maps = s->run->plan->maps;
+    const ptrdiff_t outputs = panel->tiling->blocks * PM_BLOCK;
+    const float *packed = node->packed + panel->packed;
+    return (struct pm_conv_tile){
+        .weights = packed + 2 * outputs,
+        .scale = packed,
+        .shift = packed + outputs,
+        .segments = panel->segments,
+        .segment_count = panel->segment_count,
+        .partial_segments = panel->partial_segments,
+        .ahead = (ptrdiff_t)panel->depth * outputs,
         .input_pixel = s->conv->input_pixel,
-        .output_block = out->block_stride,
+        .output_block = s->part ? s->part->output_block : maps[node->value].block_stride,
         .residual_block = node->epilogue.residual < 0 ? 0 : maps[node->epilogue.residual].block_stride,
         .low = node->epilogue.low,
         .high = node->epilogue.high,
     };
-    const float *packed = node->packed;
-    for (uint32_t i = 0; i < s->conv->panels.count; i++) {
-        const struct pm_panel *panel = &s->conv->panels.list[i];
-        ptrdiff_t outputs = panel->tiling->blocks * PM_BLOCK;
-        tile.segments = panel->segments;
-        tile.segment_count = panel->segment_count;
-        tile.partial_segments = panel->partial_segments;
-        tile.scale = packed;
-        tile.shift = packed + outputs;
-        tile.weights = packed + 2 * outputs;
-        run_panel(s, tile, panel);
-        packed += ((ptrdiff_t)panel->depth + 2) * outputs;
+}
+
+/* Of the sweep's first run. */
+static float *output_of(const struct sweep *s, const struct pm_panel *panel, uint32_t i) {
+    if (s->part) return s->part->output;
+    return pm_value(s->run, s->node->value, i) + panel->block * s->run->plan->maps[s->node->value].block_stride +
+           s->first_run * s->conv->output_run;
+}
+
+static const float *residual_of(const struct sweep *s, const struct pm_conv_tile *tile, const struct pm_panel *panel,
+                                uint32_t i) {
+    int residual = s->node->epilogue.residual;
+    if (residual < 0) return NULL;
+    return pm_value(s->run, residual, i) + panel->block * tile->residual_block + s->first_run * s->conv->residual_run;
+}
+
+static void run_panel(const struct sweep *s, const struct pm_panel *panel) {
+    const struct conv *conv = s->conv;
+    struct pm_conv_tile tile = tile_of(s, panel);
+    for (uint32_t i = s->first_image; i < s->first_image + s->images; i++) {
+        tile.input = conv->tilings.pairs ? pairs_of(s, i) : first_corner(s, i);
+        tile.output = output_of(s, panel, i);
+        tile.residual = residual_of(s, &tile, panel, i);
+        for (uint32_t r = s->first_run; r < s->first_run + s->runs; r++) {
+            uint32_t pixels = r + 1 < conv->runs ? conv->run_pixels : conv->last_pixels;
+            pm_conv_run_tiles(panel->tiling, tile, pixels);
+            for (int b = 0; b < panel->tiling->blocks; b++)
+                pm_epilogue_activate(s->node, s->run, tile.output + b * tile.output_block,
+                                     (ptrdiff_t)pixels * PM_BLOCK);
+            tile.input += conv->input_run;
+            tile.output += conv->output_run;
+            if (tile.residual) tile.residual += conv->residual_run;
+        }
     }
 }
 
@@ -205,9 +217,30 @@ static void run(const struct pm_node *node, const struct pm_run *run) {
         for (s.first_run = 0; s.first_run < conv->runs; s.first_run += s.runs) {
             s.runs = smaller(conv->sweep_runs, conv->runs - s.first_run);
             if (conv->tilings.pairs) narrow_sweep(&s);
-            run_sweep(&s);
+            for (uint32_t p = 0; p < conv->panels.count; p++) run_panel(&s, &conv->panels.list[p]);
         }
     }
+}
+
+void pm_conv_direct_enter(const struct pm_node *node, const struct pm_run *run, uint32_t image) {
+    const struct conv *conv = node->state;
+    struct sweep all = {node, conv, run, image, 1, 0, conv->runs, NULL};
+    if (conv->tilings.pairs) narrow_sweep(&all);
+}
+
+void pm_conv_direct_part(const struct pm_node *node, const struct pm_run *run, const struct pm_conv_part *part) {
+    struct sweep rows = {node, node->state, run, part->image, 1, part->first, part->rows, part};
+    run_panel(&rows, part->panel);
+}
+
+const struct pm_panel *pm_conv_direct_panel(const struct pm_node *node, uint32_t index) {
+    const struct conv *conv = node->state;
+    return index < conv->panels.count ? &conv->panels.list[index] : NULL;
+}
+
+ptrdiff_t pm_conv_direct_blocks(const struct pm_node *node) {
+    const struct conv *conv = node->state;
+    return conv->panels.list->tiling->blocks; /* the first is the broadest */
 }
 
 const struct pm_conv_method pm_conv_direct = {.prepare = prepare, .pack = pack, .run = run};

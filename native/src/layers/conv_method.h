@@ -16,6 +16,23 @@ struct pm_conv_method {
 /* Any convolution, in fp32, in fp64 or in bf16. */
 extern const struct pm_conv_method pm_conv_direct;
 
+/* A part of a direct convolution whose node is banded: rows of its value by one panel of its output channels. */
+struct pm_panel;
+struct pm_conv_part {
+    uint32_t image, first, rows;
+    const struct pm_panel *panel;
+    float *output;          /* of row `first` of the panel's first block; rows lie as in the map of the value */
+    ptrdiff_t output_block; /* floats between blocks */
+};
+
+/* To be called for an image before its parts: rounds its input to bf16 where that is wanted, to run->scratch. */
+void pm_conv_direct_enter(const struct pm_node *node, const struct pm_run *run, uint32_t image);
+void pm_conv_direct_part(const struct pm_node *node, const struct pm_run *run, const struct pm_conv_part *part);
+
+/* NULL past the last; and the most output blocks that a panel has. */
+const struct pm_panel *pm_conv_direct_panel(const struct pm_node *node, uint32_t index);
+ptrdiff_t pm_conv_direct_blocks(const struct pm_node *node);
+
 /* Winograd F(4x4, 3x3), for 3x3 windows with stride 1: a quarter of the products, more memory for weights (4 times) and
  * scratch, rounding errors about 5 times those of direct sums. */
 extern const struct pm_conv_method pm_conv_winograd;

@@ -102,17 +102,24 @@ size_t pm_panels_size(const struct pm_node *node, const struct pm_plan *plan, co
            (size_t)tilings->passes * count_segments(node, plan, tilings) * sizeof(struct pm_segment);
 }
 
+static uint64_t panel_floats(const struct pm_panel *panel) {
+    return (panel->depth + 2) * (uint64_t)panel->tiling->blocks * PM_BLOCK;
+}
+
 struct pm_panels pm_panels_make(const struct pm_node *node, const struct pm_plan *plan,
                                 const struct pm_tilings *tilings, void *memory) {
     uint32_t blocks = pm_map_blocks(&plan->maps[node->value]);
     struct pm_panels panels = {.list = memory};
     panels.segments = (struct pm_segment *)(void *)(panels.list + blocks);
     struct listing listing = {.next = panels.segments};
+    uint64_t packed = 0;
     for (uint32_t block = 0; block < blocks; block += (uint32_t)listing.panel->tiling->blocks) {
         listing.panel = &panels.list[panels.count++];
         *listing.panel = panel_at(node, plan, tilings, block);
         if (block > 0 && node->window.groups == 1) share_segments(listing.panel, panels.list);
         else add_segments(node, tilings, &listing);
+        listing.panel->packed = packed;
+        packed += panel_floats(listing.panel);
     }
     return panels;
 }
@@ -120,8 +127,7 @@ struct pm_panels pm_panels_make(const struct pm_node *node, const struct pm_plan
 /* At most 16 times what the file holds: a panel has a zero for each weight between two groups. */
 uint64_t pm_panels_floats(const struct pm_panels *panels) {
     uint64_t floats = 0;
-    for (uint32_t i = 0; i < panels->count; i++)
-        floats += (panels->list[i].depth + 2) * (uint64_t)panels->list[i].tiling->blocks * PM_BLOCK;
+    for (uint32_t i = 0; i < panels->count; i++) floats += panel_floats(&panels->list[i]);
     return floats;
 }
 

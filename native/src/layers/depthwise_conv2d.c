@@ -2,7 +2,7 @@
 
 /* Convolution of each channel by itself. The node's state is the variant that runs it. */
 #include "core/memory.h"
-#include "layers/layer.h"
+#include "layers/conv_bands.h"
 
 /* Vectors of a block before its taps: scale, shift, total. */
 #define HEAD 3
@@ -52,6 +52,7 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
     node->kernel = variant->name;
     uint64_t taps = (uint64_t)node->window.kernel[0] * node->window.kernel[1];
     node->packed_count = (taps + HEAD) * pm_map_blocks(in) * PM_BLOCK;
+    if (node->producer) node->scratch_floats = pm_conv_bands_scratch(node, plan);
     return POMONA_OK;
 }
 
@@ -77,14 +78,17 @@ static void pack(const struct pm_node *node, const struct pm_plan *plan, float *
     }
 }
 
-static void run(const struct pm_node *node, const struct pm_run *run) {
+static struct pm_depthwise_row row_of(const struct pm_node *node, const struct pm_run *run, ptrdiff_t block) {
     const struct pm_window *window = &node->window;
-    const struct pm_map *in = &run->plan->maps[node->inputs[0]], *out = &run->plan->maps[node->value];
-    const struct pm_depthwise_variant *variant = node->state;
-    ptrdiff_t corner = window->padding[PM_TOP] * in->row_stride + (ptrdiff_t)(window->padding[PM_LEFT] * PM_BLOCK);
-    ptrdiff_t block_weights = ((ptrdiff_t)window->kernel[0] * window->kernel[1] + HEAD) * PM_BLOCK;
-    struct pm_depthwise_row row = {
-        .pixels = out->shape.width,
+    const struct pm_map *in = &run->plan->maps[node->inputs[0]];
+    ptrdiff_t taps = (ptrdiff_t)window->kernel[0] * window->kernel[1];
+    const float *packed = node->packed + block * (taps + HEAD) * PM_BLOCK;
+    return (struct pm_depthwise_row){
+        .scale = packed,
+        .shift = packed + PM_BLOCK,
+        .total = packed + 2 * PM_BLOCK,
+        .weights = packed + HEAD * PM_BLOCK,
+        .pixels = node->shape.width,
         .input_row = window->dilation[0] * in->row_stride,
         .input_tap = (ptrdiff_t)(window->dilation[1] * PM_BLOCK),
         .input_pixel = (ptrdiff_t)(window->stride[1] * PM_BLOCK),
@@ -93,20 +97,35 @@ static void run(const struct pm_node *node, const struct pm_run *run) {
         .low = node->epilogue.low,
         .high = node->epilogue.high,
     };
+}
+
+static void run_rows(const struct pm_node *node, const struct pm_run *run, const struct pm_band *band) {
+    const struct pm_map *in = &run->plan->maps[node->inputs[0]], *out = &run->plan->maps[node->value];
+    const struct pm_depthwise_variant *variant = node->state;
+    struct pm_depthwise_row row = row_of(node, run, band->block);
+    row.input = band->input;
+    row.output = pm_value(run, node->value, band->image) + band->block * out->block_stride +
+                 (ptrdiff_t)band->first * out->row_stride;
+    for (uint32_t y = 0; y < band->rows; y++) {
+        variant->run(&row);
+        pm_epilogue_activate(node, run, row.output, row.pixels * PM_BLOCK);
+        row.input += node->window.stride[0] * in->row_stride;
+        row.output += out->row_stride;
+    }
+}
+
+static void run(const struct pm_node *node, const struct pm_run *run) {
+    if (node->producer) {
+        pm_conv_bands_run(node, run, run_rows);
+        return;
+    }
+    const uint32_t *padding = node->window.padding;
+    const struct pm_map *in = &run->plan->maps[node->inputs[0]];
+    ptrdiff_t corner = padding[PM_TOP] * in->row_stride + (ptrdiff_t)(padding[PM_LEFT] * PM_BLOCK);
     for (uint32_t i = 0; i < run->count; i++)
-        for (ptrdiff_t block = 0; block < pm_map_blocks(out); block++) {
+        for (ptrdiff_t block = 0; block < pm_map_blocks(in); block++) {
             const float *input = pm_value(run, node->inputs[0], i) - corner + block * in->block_stride;
-            float *output = pm_value(run, node->value, i) + block * out->block_stride;
-            row.scale = node->packed + block * block_weights;
-            row.shift = row.scale + PM_BLOCK;
-            row.total = row.shift + PM_BLOCK;
-            row.weights = row.total + PM_BLOCK;
-            for (ptrdiff_t y = 0; y < out->shape.height; y++) {
-                row.input = input + y * window->stride[0] * in->row_stride;
-                row.output = output + y * out->row_stride;
-                variant->run(&row);
-                pm_epilogue_activate(node, run, row.output, row.pixels * PM_BLOCK);
-            }
+            run_rows(node, run, &(struct pm_band){i, 0, node->shape.height, block, input});
         }
 }
 
@@ -115,7 +134,7 @@ const struct pm_layer pm_layer_depthwise_conv2d = {
     .roles = {"kernel", "?bias"},
     .min_inputs = 1,
     .max_inputs = 1,
-    .takes = PM_TAKES_PADDING | PM_TAKES_AFFINE | PM_TAKES_CLAMP | PM_TAKES_ACTIVATION,
+    .takes = PM_TAKES_PADDING | PM_TAKES_AFFINE | PM_TAKES_CLAMP | PM_TAKES_ACTIVATION | PM_TAKES_BANDS,
     .read = read,
     .infer = infer,
     .prepare = prepare,

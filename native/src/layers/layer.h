@@ -67,11 +67,14 @@ struct pm_node {
     const struct pm_tensor *weights[PM_MAX_ROLES]; /* by the layer's roles; valid until packing is done */
     struct pm_window window;
     struct pm_epilogue epilogue;
-    struct pm_shape shape; /* of its value */
-    int spread;            /* the second of its inputs is 1 x 1 x channels and meets every pixel of the first */
-    uint32_t users;        /* readers of its value, the graph's output included */
-    int folded;            /* its work is done by another node */
-    void *state;           /* the layer's own, one block of pm_allocate */
+    struct pm_shape shape;    /* of its value */
+    int spread;               /* the second of its inputs is 1 x 1 x channels and meets every pixel of the first */
+    uint32_t users;           /* readers of its value, the graph's output included */
+    int folded;               /* its work is done by another node */
+    int banded;               /* its only reader runs it, as its producer */
+    struct pm_node *producer; /* NULL, or the convolution that it runs itself, see conv_bands.h */
+    uint32_t step;            /* its index among the nodes that are not folded */
+    void *state;              /* the layer's own, one block of pm_allocate */
     const struct pm_conv_method *method; /* of a conv2d */
     const float *packed;                 /* its weights as the kernels want them */
     uint64_t packed_count;               /* floats */
@@ -93,6 +96,7 @@ struct pm_run {
     const struct pm_plan *plan;
     float *arena, *scratch; /* count slices; plan->scratch floats */
     uint32_t count;
+    double *seconds; /* by step, NULL: not wanted; a node that runs its producer moves that one's part there */
 };
 
 /* The first float of a value's pixel (0, 0) for image `i`. */
@@ -102,15 +106,16 @@ static inline float *pm_value(const struct pm_run *run, int value, uint32_t i) {
 }
 
 enum {
-    PM_TAKES_PADDING = 1,     /* reads a halo of zeros: a zero_pad before it is folded into its window */
-    PM_TAKES_AFFINE = 2,      /* a batch_norm after it is folded into epilogue.scale and shift */
-    PM_TAKES_RESIDUAL = 4,    /* an add after it is folded into epilogue.residual */
-    PM_TAKES_CLAMP = 8,       /* a ReLU after it is folded into epilogue.low and high */
-    PM_TAKES_PLAIN = 16,      /* reads the network's input as it is, height x width x channels */
-    PM_IS_AFFINE = 32,        /* does nothing but its epilogue */
-    PM_IS_CONCAT = 64,        /* its value is its inputs, one after the other: they may be written there at once */
-    PM_TAKES_WHOLE = 128,     /* reads a map of whole numbers and their unit */
-    PM_TAKES_ACTIVATION = 256 /* a function after it is folded into epilogue.activation */
+    PM_TAKES_PADDING = 1,      /* reads a halo of zeros: a zero_pad before it is folded into its window */
+    PM_TAKES_AFFINE = 2,       /* a batch_norm after it is folded into epilogue.scale and shift */
+    PM_TAKES_RESIDUAL = 4,     /* an add after it is folded into epilogue.residual */
+    PM_TAKES_CLAMP = 8,        /* a ReLU after it is folded into epilogue.low and high */
+    PM_TAKES_PLAIN = 16,       /* reads the network's input as it is, height x width x channels */
+    PM_IS_AFFINE = 32,         /* does nothing but its epilogue */
+    PM_IS_CONCAT = 64,         /* its value is its inputs, one after the other: they may be written there at once */
+    PM_TAKES_WHOLE = 128,      /* reads a map of whole numbers and their unit */
+    PM_TAKES_ACTIVATION = 256, /* a function after it is folded into epilogue.activation */
+    PM_TAKES_BANDS = 512       /* runs the convolution before it itself, where nobody else reads that one's value */
 };
 
 /* Errors made early pass through all that follows, and a short sum costs little: the first layers of a network are
