@@ -38,13 +38,22 @@ typedef vf conv_sums[PM_CONV_PIXELS_MAX][CONV_VECTORS_MAX];
         }                                                                                                              \
     } while (0)
 
-ALWAYS_INLINE void conv_store(const struct pm_conv_tile *t, const int pixels, const int vectors, conv_sums sum) {
-    const vf low = VSET(t->low), high = VSET(t->high);
-    EACH_SUM {
-        ptrdiff_t slot = i * PM_BLOCK + j % PM_VB * PM_VL;
-        vf value = sum[i][j] * VLOAD(t->scale + j * PM_VL) + VLOAD(t->shift + j * PM_VL);
-        if (t->residual) value += VLOAD(t->residual + slot + j / PM_VB * t->residual_block);
-        VSTORE(t->output + slot + j / PM_VB * t->output_block, VCLAMP(value, low, high));
+/* Vector by vector, so that scale, shift and bounds stay in the registers that weights and input held. */
+ALWAYS_INLINE void conv_store(const struct pm_conv_tile *tile, const int pixels, const int vectors, conv_sums sum,
+                              const int bare, const int added) {
+    const struct pm_conv_tile t = *tile; /* a store might change what is behind a pointer */
+    const vf low = VSET(t.low), high = VSET(t.high);
+    UNROLL for (int j = 0; j < vectors; j++) {
+        const ptrdiff_t lanes = j % PM_VB * PM_VL, block = j / PM_VB;
+        float *output = t.output + block * t.output_block + lanes;
+        const float *residual = added ? t.residual + block * t.residual_block + lanes : NULL;
+        const vf scale = bare ? (vf){0} : VLOAD(t.scale + j * PM_VL), shift = bare ? scale : VLOAD(t.shift + j * PM_VL);
+        UNROLL for (int i = 0; i < pixels; i++) {
+            vf value = sum[i][j];
+            if (!bare) value = value * scale + shift;
+            if (added) value += VLOAD(residual + i * PM_BLOCK);
+            VSTORE(output + i * PM_BLOCK, bare ? value : VCLAMP(value, low, high));
+        }
     }
 }
 
@@ -76,47 +85,42 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
         else EACH_SUM total[i][j] += sum[i][j];
         __asm__ volatile("" : : "r"(total) : "memory"); /* totals live in memory: the registers are full */
     }
-    conv_store(t, pixels, vectors, sum);
+    if (!t->scale) conv_store(t, pixels, vectors, sum, 1, 0);
+    else if (t->residual) conv_store(t, pixels, vectors, sum, 0, 1);
+    else conv_store(t, pixels, vectors, sum, 0, 0);
 }
 
 #undef STEP
 #undef EACH_SUM
 
-/* Numbers that are converted at once; a segment may be longer. */
-#define CONV_STAGE 16
-
-ALWAYS_INLINE void conv_widen(double *to, const float *from, ptrdiff_t length) {
-    ptrdiff_t k = 0;
-    for (; k + PM_DL <= length; k += PM_DL) *(vd *)(to + k) = DLOAD(from + k);
-    for (; k < length; k++) to[k] = from[k];
-}
-
-/* The same with sums in fp64, for the few layers whose rounding decides the accuracy of all that follows. The inputs of
- * a tile are converted before they are broadcast: each meets PM_DB vectors of weights. */
+/* The same with sums in fp64, for the few layers whose rounding decides the accuracy of all that follows; `scale` is
+ * there. Each converted input meets PM_DB vectors of weights. */
 ALWAYS_INLINE void conv_tile_wide(const struct pm_conv_tile *t, const int pixels) {
     const float *w = t->weights;
     vd sum[PM_CONV_PIXELS_MAX][PM_DB];
     UNROLL for (int i = 0; i < pixels; i++) UNROLL for (int j = 0; j < PM_DB; j++) sum[i][j] = (vd){0};
     for (ptrdiff_t s = 0; s < t->segment_count; s++) {
         const float *a = t->input + t->segments[s].offset;
-        for (ptrdiff_t left = t->segments[s].length; left > 0; left -= CONV_STAGE, a += CONV_STAGE) {
-            const ptrdiff_t length = left < CONV_STAGE ? left : CONV_STAGE;
-            double x[PM_CONV_PIXELS_MAX][CONV_STAGE] __attribute__((aligned(64)));
-            UNROLL for (int i = 0; i < pixels; i++) conv_widen(x[i], a + i * t->input_pixel, length);
-            PM_PRAGMA(GCC unroll 1) for (ptrdiff_t k = 0; k < length; k++, w += PM_BLOCK) {
-                vd weight[PM_DB];
-                UNROLL for (int j = 0; j < PM_DB; j++) weight[j] = DLOAD(w + j * PM_DL);
-                UNROLL for (int i = 0; i < pixels; i++) UNROLL for (int j = 0; j < PM_DB; j++) sum[i][j] +=
-                    DSET(x[i][k]) * weight[j];
+        PM_PRAGMA(GCC unroll 1) for (ptrdiff_t k = 0; k < t->segments[s].length; k++, w += PM_BLOCK) {
+            vd weight[PM_DB];
+            UNROLL for (int j = 0; j < PM_DB; j++) weight[j] = DLOAD(w + j * PM_DL);
+            UNROLL for (int i = 0; i < pixels; i++) {
+                vd x = DSPREAD(a + i * t->input_pixel + k);
+                UNROLL for (int j = 0; j < PM_DB; j++) sum[i][j] += x * weight[j];
             }
         }
     }
     const vd low = DSET(t->low), high = DSET(t->high);
-    UNROLL for (int i = 0; i < pixels; i++) UNROLL for (int j = 0; j < PM_DB; j++) {
-        ptrdiff_t lane = j * PM_DL, slot = i * PM_BLOCK + lane;
-        vd value = sum[i][j] * DLOAD(t->scale + lane) + DLOAD(t->shift + lane);
-        if (t->residual) value += DLOAD(t->residual + slot);
-        DSTORE(t->output + slot, DCLAMP(value, low, high));
+    const float *scales = t->scale, *shifts = t->shift, *residual = t->residual;
+    float *output = t->output;
+    UNROLL for (int j = 0; j < PM_DB; j++) {
+        const ptrdiff_t lane = j * PM_DL;
+        const vd scale = DLOAD(scales + lane), shift = DLOAD(shifts + lane);
+        UNROLL for (int i = 0; i < pixels; i++) {
+            vd value = sum[i][j] * scale + shift;
+            if (residual) value += DLOAD(residual + i * PM_BLOCK + lane);
+            DSTORE(output + i * PM_BLOCK + lane, DCLAMP(value, low, high));
+        }
     }
 }
 

@@ -12,6 +12,8 @@
 #define DEPTHWISE_PIXELS 4 /* 8 of 16 */
 #endif
 
+#define DEPTHWISE_WIDTH_MAX 5 /* of windows with a routine of their own */
+
 #define REAL(name) name##_f32
 #define RV vf
 #define RV_LANES PM_VL

@@ -11,13 +11,38 @@
  * pixel off first, and it comes back with the sum of the taps: sum(w * (x - m)) + m * sum(w). Neighbouring pixels are
  * much alike, their differences small and mostly exact.
  *
- * Registers: a sum and a middle for each pixel of the tile, one weight; inputs come as operands from memory. */
+ * Registers: a sum and a middle for each pixel of the tile, the weights of a row of the window, one input. */
 
-/* Sides, step between taps and distance between windows (in floats) are constants after inlining where they are known.
- */
+/* Adds one row of the windows, whose sides and distance (in floats) are constants after inlining: an input is loaded,
+ * and for fp64 converted, once for all windows that see it. */
+ALWAYS_INLINE void REAL(depthwise_columns)(const float *row, const float *weights, RV *sum, const RV *middle,
+                                           const int pixels, const int width, const ptrdiff_t distance) {
+    const int stride = (int)(distance / PM_BLOCK), columns = (pixels - 1) * stride + width;
+    RV weight[DEPTHWISE_WIDTH_MAX];
+    UNROLL for (int x = 0; x < width; x++) weight[x] = RV_LOAD(weights + x * PM_BLOCK);
+    UNROLL for (int column = 0; column < columns; column++) {
+        const RV input = RV_LOAD(row + column * PM_BLOCK);
+        UNROLL for (int i = 0; i < pixels; i++) {
+            const int x = column - i * stride;
+            if (x >= 0 && x < width) sum[i] += (input - middle[i]) * weight[x];
+        }
+    }
+}
+
+/* The same for any window. */
+ALWAYS_INLINE void REAL(depthwise_taps)(const float *row, const float *weights, RV *sum, const RV *middle,
+                                        const int pixels, const int width, const ptrdiff_t tap,
+                                        const ptrdiff_t distance) {
+    for (int x = 0; x < width; x++) {
+        RV weight = RV_LOAD(weights + x * PM_BLOCK);
+        UNROLL for (int i = 0; i < pixels; i++) sum[i] += (RV_LOAD(row + x * tap + i * distance) - middle[i]) * weight;
+    }
+}
+
+/* `known`: sides and distance are constants after inlining, and taps are neighbours. */
 ALWAYS_INLINE void REAL(depthwise_tile)(const struct pm_depthwise_row *r, const float *input, float *output,
                                         const int pixels, const int height, const int width, const ptrdiff_t tap,
-                                        const ptrdiff_t distance) {
+                                        const ptrdiff_t distance, const int known) {
     const ptrdiff_t to_middle = height / 2 * r->input_row + width / 2 * tap;
     for (int lane = 0; lane < PM_BLOCK; lane += RV_LANES) {
         RV sum[DEPTHWISE_PIXELS], middle[DEPTHWISE_PIXELS];
@@ -27,11 +52,8 @@ ALWAYS_INLINE void REAL(depthwise_tile)(const struct pm_depthwise_row *r, const 
         }
         for (int y = 0; y < height; y++) {
             const float *row = input + y * r->input_row + lane, *weights = r->weights + y * width * PM_BLOCK + lane;
-            UNROLL for (int x = 0; x < width; x++) {
-                RV weight = RV_LOAD(weights + x * PM_BLOCK);
-                UNROLL for (int i = 0; i < pixels; i++) sum[i] +=
-                    (RV_LOAD(row + x * tap + i * distance) - middle[i]) * weight;
-            }
+            if (known) REAL(depthwise_columns)(row, weights, sum, middle, pixels, width, distance);
+            else REAL(depthwise_taps)(row, weights, sum, middle, pixels, width, tap, distance);
         }
         const RV total = RV_CENTRED ? RV_LOAD(r->total + lane) : (RV){0}, scale = RV_LOAD(r->scale + lane),
                  shift = RV_LOAD(r->shift + lane);
@@ -43,37 +65,37 @@ ALWAYS_INLINE void REAL(depthwise_tile)(const struct pm_depthwise_row *r, const 
 
 /* Tiles, then the rest one by one. */
 ALWAYS_INLINE void REAL(depthwise_row)(const struct pm_depthwise_row *r, const int height, const int width,
-                                       const ptrdiff_t tap, const ptrdiff_t distance) {
+                                       const ptrdiff_t tap, const ptrdiff_t distance, const int known) {
     const float *input = r->input;
     float *output = r->output;
     ptrdiff_t left = r->pixels;
     for (; left >= DEPTHWISE_PIXELS; left -= DEPTHWISE_PIXELS) {
-        REAL(depthwise_tile)(r, input, output, DEPTHWISE_PIXELS, height, width, tap, distance);
+        REAL(depthwise_tile)(r, input, output, DEPTHWISE_PIXELS, height, width, tap, distance, known);
         input += DEPTHWISE_PIXELS * distance;
         output += DEPTHWISE_PIXELS * PM_BLOCK;
     }
     for (; left > 0; left--, input += distance, output += PM_BLOCK)
-        REAL(depthwise_tile)(r, input, output, 1, height, width, tap, distance);
+        REAL(depthwise_tile)(r, input, output, 1, height, width, tap, distance, known);
 }
 
 static void REAL(depthwise_3x3_s1)(const struct pm_depthwise_row *r) {
-    REAL(depthwise_row)(r, 3, 3, PM_BLOCK, PM_BLOCK);
+    REAL(depthwise_row)(r, 3, 3, PM_BLOCK, PM_BLOCK, 1);
 }
 
 static void REAL(depthwise_3x3_s2)(const struct pm_depthwise_row *r) {
-    REAL(depthwise_row)(r, 3, 3, PM_BLOCK, 2 * PM_BLOCK);
+    REAL(depthwise_row)(r, 3, 3, PM_BLOCK, 2 * PM_BLOCK, 1);
 }
 
 static void REAL(depthwise_5x5_s1)(const struct pm_depthwise_row *r) {
-    REAL(depthwise_row)(r, 5, 5, PM_BLOCK, PM_BLOCK);
+    REAL(depthwise_row)(r, 5, 5, PM_BLOCK, PM_BLOCK, 1);
 }
 
 static void REAL(depthwise_5x5_s2)(const struct pm_depthwise_row *r) {
-    REAL(depthwise_row)(r, 5, 5, PM_BLOCK, 2 * PM_BLOCK);
+    REAL(depthwise_row)(r, 5, 5, PM_BLOCK, 2 * PM_BLOCK, 1);
 }
 
 static void REAL(depthwise_any)(const struct pm_depthwise_row *r) {
-    REAL(depthwise_row)(r, r->kernel_height, r->kernel_width, r->input_tap, r->input_pixel);
+    REAL(depthwise_row)(r, r->kernel_height, r->kernel_width, r->input_tap, r->input_pixel, 0);
 }
 
 #undef REAL

@@ -30,12 +30,12 @@ struct pm_segment {
 struct pm_conv_tile {
     const float *input;         /* origin of the first output pixel's window */
     const float *weights;       /* [sum of segment lengths][blocks x 16] */
-    const float *scale, *shift; /* [blocks x 16] each */
+    const float *scale, *shift; /* [blocks x 16] each; NULL, which sums in fp32 alone take: store them bare */
     const float *residual;      /* NULL, or addressed as `output` is, by its own block stride */
     float *output;
     const struct pm_segment *segments;
     ptrdiff_t segment_count;
-    ptrdiff_t partial_segments; /* after so many, the sum joins the total; see PM_PARTIAL_SEGMENTS */
+    ptrdiff_t partial_segments; /* after so many, the sum joins the total: long chains of fp32 additions lose bits */
     ptrdiff_t ahead;            /* floats from these weights to those that are wanted next; they are prefetched */
     ptrdiff_t input_pixel;      /* floats between the windows of two neighbouring outputs */
     ptrdiff_t output_block;     /* floats between output blocks */
@@ -44,10 +44,6 @@ struct pm_conv_tile {
 };
 
 typedef void pm_conv_kernel(const struct pm_conv_tile *tile);
-
-/* Segments whose products are summed by themselves before they join the total: long chains of fp32 additions lose bits
- * with their length (docs/numerics.md). */
-#define PM_PARTIAL_SEGMENTS 2
 
 /* One tile shape. kernels[p - 1] does p pixels, p <= pixels; each sums in the same order, so that a pixel's bits do not
  * depend on the tile it falls into. */

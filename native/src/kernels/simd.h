@@ -27,6 +27,7 @@ typedef double vd __attribute__((vector_size(PM_VL * 4), may_alias));
 #define VSCALE(v, power) ((vf)_mm512_scalef_ps((__m512)(v), (__m512)(power)))
 #define DCHOOSE(a, b, which) ((vd)_mm512_##which##_pd((__m512d)(a), (__m512d)(b)))
 #define DLOAD(p) ((vd)_mm512_cvtps_pd(_mm256_loadu_ps(p)))
+#define DSPREAD(p) ((vd)_mm512_cvtps_pd(_mm256_set1_ps(*(p))))
 #define DSTORE(p, v) _mm256_storeu_ps(p, _mm512_cvtpd_ps((__m512d)(v)))
 #elif PM_VL == 8
 #define VMAX(a, b) ((vf)_mm256_max_ps((__m256)(a), (__m256)(b)))
@@ -36,6 +37,7 @@ typedef double vd __attribute__((vector_size(PM_VL * 4), may_alias));
 #define VSCALE(v, power) pm_scale(v, power)
 #define DCHOOSE(a, b, which) ((vd)_mm256_##which##_pd((__m256d)(a), (__m256d)(b)))
 #define DLOAD(p) ((vd)_mm256_cvtps_pd(_mm_loadu_ps(p)))
+#define DSPREAD(p) ((vd)_mm256_cvtps_pd(_mm_set1_ps(*(p))))
 #define DSTORE(p, v) _mm_storeu_ps(p, _mm256_cvtpd_ps((__m256d)(v)))
 #endif
 

@@ -60,7 +60,7 @@ static void add_segments(const struct pm_node *node, const struct pm_tilings *ti
     panel->segments = listing->next;
     for (int pass = 0; pass < tilings->passes; pass++) each_segment(node, tilings->in, panel, add_segment, listing);
     int whole = tilings->passes > 1 || tilings->pairs;
-    panel->partial_segments = whole ? panel->segment_count / tilings->passes : PM_PARTIAL_SEGMENTS;
+    panel->partial_segments = whole ? panel->segment_count / tilings->passes : pm_partial_segments(node);
 }
 
 static void share_segments(struct pm_panel *panel, const struct pm_panel *from) {

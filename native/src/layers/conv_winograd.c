@@ -21,14 +21,10 @@
 /* Tiles in a group, a multiple of the 14 that the widest kernel takes at once. */
 #define GROUP 56
 
-/* Outputs of the widest panel. */
-#define PANEL (4 * PM_BLOCK)
-
 struct winograd {
     const struct pm_conv_tiling *broad, *narrow;
     uint32_t in_blocks, out_blocks, tile_rows, tile_columns;
-    float one[PANEL], zero[PANEL]; /* the sums' epilogue does nothing */
-    struct pm_segment segments[];  /* one an input block */
+    struct pm_segment segments[]; /* one an input block */
 };
 
 int pm_conv_winograd_suits(const struct pm_node *node, const struct pm_plan *plan) {
@@ -53,7 +49,6 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
     w->out_blocks = pm_map_blocks(&plan->maps[node->value]);
     w->tile_rows = (node->shape.height + TILE - 1) / TILE;
     w->tile_columns = (node->shape.width + TILE - 1) / TILE;
-    for (int i = 0; i < PANEL; i++) w->one[i] = 1;
     for (uint32_t b = 0; b < blocks; b++)
         w->segments[b] = (struct pm_segment){(ptrdiff_t)b * GROUP * PM_BLOCK, PM_BLOCK};
     w->broad = pm_conv_tiling(plan->kernels->conv, 0, w->out_blocks, PM_BLOCK);
@@ -163,15 +158,11 @@ static void multiply(const struct group *g) {
     const struct winograd *w = g->w;
     const float *weights = g->node->packed + 2 * w->out_blocks * PM_BLOCK;
     struct pm_conv_tile tile = {
-        .scale = w->one,
-        .shift = w->zero,
         .segments = w->segments,
         .segment_count = w->in_blocks,
-        .partial_segments = PM_PARTIAL_SEGMENTS,
+        .partial_segments = pm_partial_segments(g->node),
         .input_pixel = PM_BLOCK,
         .output_block = GROUP * PM_BLOCK,
-        .low = -INFINITY,
-        .high = INFINITY,
     };
     for (ptrdiff_t value = 0; value < VALUES; value++)
         for (uint32_t block = 0; block < w->out_blocks;) {
@@ -179,8 +170,9 @@ static void multiply(const struct group *g) {
             tile.input = g->values + value * value_floats(w->in_blocks);
             tile.output = g->sums + value * value_floats(w->out_blocks) + (ptrdiff_t)block * GROUP * PM_BLOCK;
             tile.weights = weights;
+            tile.ahead = (ptrdiff_t)w->in_blocks * PM_BLOCK * tiling->blocks * PM_BLOCK;
             pm_conv_run_tiles(tiling, tile, g->count);
-            weights += (ptrdiff_t)w->in_blocks * PM_BLOCK * tiling->blocks * PM_BLOCK;
+            weights += tile.ahead;
             block += (uint32_t)tiling->blocks;
         }
 }

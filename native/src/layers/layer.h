@@ -126,6 +126,13 @@ static inline int pm_is_wide(const struct pm_node *node, const struct pm_plan *p
     return !plan->bf16 && node->order < PM_WIDE_LAYERS && products <= PM_WIDE_DEPTH;
 }
 
+/* Segments of fp32 products, 16 each as a rule, that are summed by themselves before they join the total: half as many
+ * where the errors pass through most of the network. */
+#define PM_EARLY_LAYERS 12
+static inline ptrdiff_t pm_partial_segments(const struct pm_node *node) {
+    return node->order < PM_EARLY_LAYERS ? 2 : 4;
+}
+
 struct pm_layer {
     const char *name;
     const char *kernel;              /* what pm_node.kernel says where neither read nor prepare does; NULL: `name` */

@@ -18,7 +18,7 @@ UP_TO_14(CONV_KERNEL, 1, 16)
 UP_TO_14(CONV_KERNEL, 1, 32)
 UP_TO_14(CONV_KERNEL, 1, 0)
 
-UP_TO_8(CONV_WIDE_KERNEL, 0)
+UP_TO_14(CONV_WIDE_KERNEL, 0)
 
 const struct pm_kernels pm_kernels_avx512 = {
     .level = PM_CPU_AVX512,
@@ -29,7 +29,7 @@ const struct pm_kernels pm_kernels_avx512 = {
              CONV_TILING(14, 1, 16, "conv_f32_14x16_s1_avx512"),
              CONV_TILING(14, 1, 32, "conv_f32_14x16_s2_avx512"),
              CONV_TILING(14, 1, 0, "conv_f32_14x16_avx512"),
-             {"conv_f64acc_8x16_avx512", 1, 8, 1, 0, {UP_TO_8(CONV_WIDE_ENTRY, 0)}}},
+             {"conv_f64acc_14x16_avx512", 1, 14, 1, 0, {UP_TO_14(CONV_WIDE_ENTRY, 0)}}},
     .depthwise = {DEPTHWISE_VARIANTS("avx512", 0, f32, "f32"), DEPTHWISE_VARIANTS("avx512", 1, f64, "f64acc")},
     .winograd_name = "conv_winograd_f43_avx512",
     .winograd_input = winograd_input,
