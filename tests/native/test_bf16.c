@@ -94,6 +94,24 @@ static void test_windows(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check(&cases[i], 1);
 }
 
+/* Bands of a convolution in bf16 (conv_bands.h): its input is rounded once for all of them. */
+static void test_bands(void **state) {
+    (void)state;
+    if (missing()) skip();
+    static const uint32_t three[] = {3, 3};
+    struct model_maker maker;
+    maker_begin(&maker, 41, 150, 4);
+    let_pixels_be_whole(&maker);
+    spread_colours(&maker, 24);
+    maker_conv(&maker, "window", "colours", one, 24, 72, 1, NULL);
+    shorten(&maker, "window/kernel", 24 * 72);
+    maker_depthwise(&maker, "depthwise", "window", three, 72, 1, "{\"padding\": \"same\"}");
+    maker_features(&maker, "depthwise");
+    assert_int_equal(runs_by(&maker, POMONA_PRECISION_BF16, "window", "bf16"), 1);
+    check_graph_in(&maker, POMONA_PRECISION_BF16, "bands");
+    maker_end(&maker);
+}
+
 /* No pair may stand across two groups, or reach past the last channel. */
 static void test_odd_channels_stay_in_fp32(void **state) {
     (void)state;
@@ -176,6 +194,7 @@ static void test_refusal(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_bands),
         cmocka_unit_test(test_odd_channels_stay_in_fp32),
         cmocka_unit_test(test_rounding),
         cmocka_unit_test(test_refusal),
