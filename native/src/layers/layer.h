@@ -121,7 +121,7 @@ enum {
 /* Errors made early pass through all that follows, and a short sum costs little: the first layers of a network are
  * summed in fp64 where the sum is short (docs/numerics.md has the measurements). bf16 has larger errors than that. */
 #define PM_WIDE_LAYERS 3
-#define PM_WIDE_DEPTH 64
+#define PM_WIDE_DEPTH 32
 static inline int pm_is_wide(const struct pm_node *node, const struct pm_plan *plan, uint64_t products) {
     return !plan->bf16 && node->order < PM_WIDE_LAYERS && products <= PM_WIDE_DEPTH;
 }
