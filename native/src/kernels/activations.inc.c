@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Activations on vectors; the includer sets PM_VL. Largest errors found over all sizes of floats, in units of the last
- * place of the result: sigmoid, hard_swish and tanh 2.5, swish and gelu_tanh 3.5, gelu 4 (tests/native holds them).
+ * place of the result: sigmoid, swish, hard_swish, gelu_tanh and tanh 2.5, gelu 4 (tests/native holds them).
  *
  * Divisions are exact ones: an approximate reciprocal differs between makers of CPUs, and with it the bits of a
  * feature. The divider works beside the multipliers, which need as long for the polynomials.
@@ -20,6 +20,9 @@
  * applied in two steps. */
 #define LEAST (-170.0f)
 
+/* Numbers up to 2^22 that are added to it are rounded to whole ones. */
+#define ROUNDER 0x1.8p23f
+
 /* p = c[0] + c[1] x + ... */
 #define POLYNOMIAL(x, c)                                                                                               \
     __extension__({                                                                                                    \
@@ -36,8 +39,8 @@ ALWAYS_INLINE vf by_sign(vf x, vf below, vf above) {
     return (vf)((negative & (vbits)below) | (~negative & (vbits)above));
 }
 
-/* e^(x + low) = (1 + rest) x 2^power, for LEAST <= x <= 0 and a `low` that is small beside x. A rest near 0 keeps all
- * of its bits. */
+/* e^(x - low) = (1 + rest) x 2^power, for |x| <= -LEAST and a `low` that is small beside x. A rest near 0 keeps all of
+ * its bits. */
 struct exponential {
     vf rest, power;
 };
@@ -45,30 +48,30 @@ struct exponential {
 ALWAYS_INLINE struct exponential exponential(vf x, vf low) {
     /* (e^r - 1 - r) / r^2 for |r| <= ln 2 / 2; 1.3e-8 of e^r - 1 */
     static const float c[] = {0x1.fffffep-2f, 0x1.5554b0p-3f, 0x1.555674p-5f, 0x1.1227f6p-7f, 0x1.6bebf4p-10f};
-    vf power = VROUND(x * LOG2_E);
-    vf r = VFMA(power, VSET(-LN2_LOW), VFMA(power, VSET(-LN2_HIGH), x)) + low;
+    vf power = VFMA(x, VSET(LOG2_E), VSET(ROUNDER)) - ROUNDER;
+    vf r = VFMA(power, VSET(-LN2_LOW), VFMA(power, VSET(-LN2_HIGH), x)) - low;
     return (struct exponential){VFMA(r * r, POLYNOMIAL(r, c), r), power};
 }
 
-/* factor / (1 + e^-(x + low)), for |x| <= -LEAST. The power of two comes last, so that a small result keeps its bits.
- */
+/* factor / (1 + e^-(x + low)), for LEAST <= x <= MOST. What 2^120 leaves of a power comes last, so that sums stay
+ * finite and small results keep their bits. */
+#define MOST 80.0f /* from 17 on the sum is 1 in fp32 */
 ALWAYS_INLINE vf logistic(vf factor, vf x, vf low) {
-    struct exponential e = exponential(-magnitude(x), by_sign(x, low, -low));
-    vf significand = 1.0f + e.rest, sum = 1.0f + VSCALE(significand, e.power);
-    vf value = by_sign(x, factor * significand, factor) / sum;
-    return VSCALE(value, by_sign(x, e.power, VSET(0.0f)));
+    struct exponential e = exponential(-x, low);
+    vf some = VMIN(VSET(120.0f), e.power), sum = 1.0f + VSCALE_SOME(1.0f + e.rest, some);
+    return VSCALE_SOME(factor / sum, some - e.power);
 }
 
-ALWAYS_INLINE vf sigmoid(vf x) { return logistic(VSET(1.0f), VCLAMP(x, VSET(LEAST), VSET(-LEAST)), VSET(0.0f)); }
+ALWAYS_INLINE vf sigmoid(vf x) { return logistic(VSET(1.0f), VCLAMP(x, VSET(LEAST), VSET(MOST)), (vf){0}); }
 
 ALWAYS_INLINE vf swish(vf x) {
     vf least = VMAX(VSET(LEAST), x);
-    return logistic(least, VMIN(VSET(-LEAST), least), VSET(0.0f));
+    return logistic(least, VMIN(VSET(MOST), least), (vf){0});
 }
 
 /* (1 - E) / (1 + E) with E = e^-2|x| = 1 + d: no cancellation near 0. From 10 on it is 1 in fp32. */
 ALWAYS_INLINE vf hyperbolic_tangent(vf x) {
-    struct exponential e = exponential(VMAX(VSET(-20.0f), -2.0f * magnitude(x)), VSET(0.0f));
+    struct exponential e = exponential(VMAX(VSET(-20.0f), -2.0f * magnitude(x)), (vf){0});
     vf scale = VSCALE(VSET(1.0f), e.power), d = VFMA(e.rest, scale, scale - 1.0f);
     return (vf)((vbits)(-d / (2.0f + d)) | ((vbits)x & INT32_MIN));
 }
@@ -81,7 +84,7 @@ ALWAYS_INLINE vf gelu(vf x) {
                               0x1.a98868p-8f, -0x1.a031b2p-9f, -0x1.037e10p-11f, 0x1.ba63d4p-12f, 0x1.d04230p-14f};
     vf a = VMIN(VSET(14.5f), magnitude(x)), square = a * a, low = VFMA(a, a, -square);
     vf r = 1.0f / (a + 3.5f), t = VFMA(a + a, r, VSET(-1.0f));
-    struct exponential e = exponential(-0.5f * square, -0.5f * low);
+    struct exponential e = exponential(-0.5f * square, 0.5f * low);
     vf tail = POLYNOMIAL(t, c) * r;
     tail = VFMA(tail, e.rest, tail);
     vf value = by_sign(x, -a * tail, VFMA(-a, VSCALE(tail, e.power), x));
@@ -100,7 +103,7 @@ ALWAYS_INLINE vf gelu_tanh(vf x) {
     vf w = VFMA(VSET(CUBIC), square, VSET(LINEAR)), w_low = VFMA(VSET(CUBIC), square, LINEAR - w);
     w_low += VFMA(VSET(CUBIC_LOW), square, VFMA(VSET(CUBIC), square_low, VSET(LINEAR_LOW)));
     vf v = a * w, v_low = VFMA(a, w_low, VFMA(a, w, -v));
-    return logistic(least, v, v_low);
+    return logistic(least, VMIN(VSET(MOST), v), v_low);
 }
 
 ALWAYS_INLINE vf leaky_relu(vf x, vf alpha) { return by_sign(x, x * alpha, x); }

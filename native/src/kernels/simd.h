@@ -23,8 +23,8 @@ typedef double vd __attribute__((vector_size(PM_VL * 4), may_alias));
 #define VMAX(a, b) ((vf)_mm512_max_ps((__m512)(a), (__m512)(b)))
 #define VMIN(a, b) ((vf)_mm512_min_ps((__m512)(a), (__m512)(b)))
 #define VFMA(a, b, c) ((vf)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
-#define VROUND(v) ((vf)_mm512_roundscale_ps((__m512)(v), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
 #define VSCALE(v, power) ((vf)_mm512_scalef_ps((__m512)(v), (__m512)(power)))
+#define VSCALE_SOME VSCALE
 #define DCHOOSE(a, b, which) ((vd)_mm512_##which##_pd((__m512d)(a), (__m512d)(b)))
 #define DLOAD(p) ((vd)_mm512_cvtps_pd(_mm256_loadu_ps(p)))
 #define DSPREAD(p) ((vd)_mm512_cvtps_pd(_mm256_set1_ps(*(p))))
@@ -33,8 +33,8 @@ typedef double vd __attribute__((vector_size(PM_VL * 4), may_alias));
 #define VMAX(a, b) ((vf)_mm256_max_ps((__m256)(a), (__m256)(b)))
 #define VMIN(a, b) ((vf)_mm256_min_ps((__m256)(a), (__m256)(b)))
 #define VFMA(a, b, c) ((vf)_mm256_fmadd_ps((__m256)(a), (__m256)(b), (__m256)(c)))
-#define VROUND(v) ((vf)_mm256_round_ps((__m256)(v), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
 #define VSCALE(v, power) pm_scale(v, power)
+#define VSCALE_SOME(v, power) pm_scale_some(v, power)
 #define DCHOOSE(a, b, which) ((vd)_mm256_##which##_pd((__m256d)(a), (__m256d)(b)))
 #define DLOAD(p) ((vd)_mm256_cvtps_pd(_mm_loadu_ps(p)))
 #define DSPREAD(p) ((vd)_mm256_cvtps_pd(_mm_set1_ps(*(p))))
@@ -57,6 +57,11 @@ typedef double vd __attribute__((vector_size(PM_VL * 4), may_alias));
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 #if PM_VL == 8
+/* v x 2^power, -126 <= power <= 127 */
+ALWAYS_INLINE vf pm_scale_some(vf v, vf power) {
+    return v * (vf)((vbits)_mm256_cvtps_epi32((__m256)(power + 127.0f)) << 23);
+}
+
 /* v x 2^power in two steps, since 2^power alone may be out of range; -252 <= power <= 252. */
 ALWAYS_INLINE vf pm_scale(vf v, vf power) {
     vbits whole = (vbits)_mm256_cvtps_epi32((__m256)power), half = whole >> 1;
