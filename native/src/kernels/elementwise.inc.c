@@ -23,11 +23,15 @@ static void affine(float *out, const float *in, const float *scale, const float 
     }
 }
 
+/* Four sums, since each addition would wait for the one before. */
 static void sum(float *total, const float *in, ptrdiff_t pixels) {
     for (ptrdiff_t c = 0; c < PM_BLOCK; c += PM_VL) {
-        vf value = VLOAD(total + c);
-        for (ptrdiff_t p = 0; p < pixels; p++) value += VLOAD(in + p * PM_BLOCK + c);
-        VSTORE(total + c, value);
+        const float *from = in + c, *end = from + pixels * PM_BLOCK;
+        vf sums[4] = {VLOAD(total + c)};
+        for (; end - from >= 4 * PM_BLOCK; from += 4 * PM_BLOCK)
+            UNROLL for (int i = 0; i < 4; i++) sums[i] += VLOAD(from + i * PM_BLOCK);
+        for (; end - from > 0; from += PM_BLOCK) sums[0] += VLOAD(from);
+        VSTORE(total + c, (sums[0] + sums[1]) + (sums[2] + sums[3]));
     }
 }
 
