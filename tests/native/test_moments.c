@@ -30,15 +30,15 @@ static struct guarded guarded_doubles(size_t count, int at_end) {
 
 static double *doubles(const struct guarded *memory) { return (double *)(void *)memory->data; }
 
-static void check_multiply(const struct pm_moment_kernels *k, size_t rows, int same, int at_end) {
-    const size_t width = (size_t)k->width;
+static void check_multiply(const struct pm_moment_kernels *k, size_t rows, int columns, int same, int at_end) {
+    const size_t width = (size_t)k->width, end = (size_t)columns < width ? (size_t)columns : width;
     struct guarded a = guarded_doubles(rows * width, at_end), b = guarded_doubles(rows * width, at_end);
     struct guarded tile = guarded_doubles(width * width, at_end), before = guarded_doubles(width * width, at_end);
     const double *left = doubles(&a), *right = same ? left : doubles(&b);
     memcpy(doubles(&before), doubles(&tile), width * width * sizeof(double));
-    k->multiply(left, right, (ptrdiff_t)rows, doubles(&tile));
+    k->multiply(left, right, (ptrdiff_t)rows, (int)end, doubles(&tile));
     for (size_t i = 0; i < width; i++)
-        for (size_t j = 0; j < width; j++) {
+        for (size_t j = same ? i : 0; j < end; j++) {
             long double sum = doubles(&before)[i * width + j], magnitude = fabsl(sum);
             for (size_t row = 0; row < rows; row++) {
                 const long double product = (long double)left[row * width + i] * right[row * width + j];
@@ -85,7 +85,8 @@ static void test_all_levels(void **state) {
     for (int t = 0; t < count; t++)
         for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
             for (int which = 0; which < 4; which++) {
-                check_multiply(tables[t]->moments, rows[r], which & 1, which >> 1);
+                for (int columns = 1; columns <= tables[t]->moments->width; columns++)
+                    check_multiply(tables[t]->moments, rows[r], columns, which & 1, which >> 1);
                 check_statistics(tables[t]->moments, rows[r], which >> 1);
             }
 }
@@ -96,8 +97,8 @@ static void test_odd_rows(void **state) {
     const struct pm_kernels *const *tables = pm_kernels_available(&count);
     (void)state;
     for (int t = 0; t < count; t++) {
-        check_multiply(tables[t]->moments, 1, 0, 0);
-        check_multiply(tables[t]->moments, 257, 1, 0);
+        check_multiply(tables[t]->moments, 1, PM_PANEL_WIDTH_MAX, 0, 0);
+        check_multiply(tables[t]->moments, 257, PM_PANEL_WIDTH_MAX, 1, 0);
         check_statistics(tables[t]->moments, 255, 0);
     }
 }

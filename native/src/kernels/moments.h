@@ -15,8 +15,9 @@
 struct pm_moment_kernels {
     const char *name;
     int width;
-    /* tile[i][j] += sum over rows(a[row][i] x b[row][j]); `a` may be `b` */
-    void (*multiply)(const double *a, const double *b, ptrdiff_t rows, double *tile);
+    /* tile[i][j] += sum over rows(a[row][i] x b[row][j]) for j < columns, and for j >= i alone where `a` is `b`, which
+     * makes a symmetric tile. The other numbers of the tile take their sum or stay as they are. */
+    void (*multiply)(const double *a, const double *b, ptrdiff_t rows, int columns, double *tile);
     /* Of each column's distances from its first row: their mean, and the largest. Exactly 0 where all are equal. */
     void (*summarize)(const double *panel, ptrdiff_t rows, double *mean, double *largest);
     /* panel[row][j] = (panel[row][j] - mean[j]) x scale[j] */

@@ -13,27 +13,38 @@ _Static_assert(WIDTH <= PM_PANEL_WIDTH_MAX, "panels");
 
 #define PANEL(p) (*(const vd *)(p))
 
-/* Rows first .. first + PM_DL of the tile. */
-ALWAYS_INLINE void multiply_third(const double *a, const double *b, ptrdiff_t rows, double *tile) {
+/* PM_DL rows of the tile, `vectors` of each. */
+ALWAYS_INLINE void multiply_third(const double *a, const double *b, ptrdiff_t rows, double *tile, int vectors) {
     vd sum[PM_DL][VECTORS];
-    UNROLL for (int i = 0; i < PM_DL; i++) UNROLL for (int j = 0; j < VECTORS; j++) sum[i][j] = (vd){0};
+    UNROLL for (int i = 0; i < PM_DL; i++) UNROLL for (int j = 0; j < vectors; j++) {
+        sum[i][j] = (vd){0};
+        __builtin_prefetch(tile + i * WIDTH + j * PM_DL, 1);
+    }
     PM_PRAGMA(GCC unroll 2) for (ptrdiff_t row = 0; row < rows; row++, a += WIDTH, b += WIDTH) {
         vd right[VECTORS];
-        UNROLL for (int j = 0; j < VECTORS; j++) right[j] = PANEL(b + j * PM_DL);
+        UNROLL for (int j = 0; j < vectors; j++) right[j] = PANEL(b + j * PM_DL);
         UNROLL for (int i = 0; i < PM_DL; i++) {
             vd left = DSET(a[i]);
-            UNROLL for (int j = 0; j < VECTORS; j++) sum[i][j] += left * right[j];
+            UNROLL for (int j = 0; j < vectors; j++) sum[i][j] += left * right[j];
         }
     }
-    UNROLL for (int i = 0; i < PM_DL; i++) UNROLL for (int j = 0; j < VECTORS; j++) {
+    UNROLL for (int i = 0; i < PM_DL; i++) UNROLL for (int j = 0; j < vectors; j++) {
         vd *to = (vd *)(tile + i * WIDTH + j * PM_DL);
         *to += sum[i][j];
     }
 }
 
-static void multiply(const double *a, const double *b, ptrdiff_t rows, double *tile) {
-    for (int third = 0; third < VECTORS; third++)
-        multiply_third(a + third * PM_DL, b, rows, tile + third * PM_DL * WIDTH);
+/* A third of a symmetric tile begins at its diagonal; a tile ends with the vector that holds the last column. */
+static void multiply(const double *a, const double *b, ptrdiff_t rows, int columns, double *tile) {
+    const int end = (columns + PM_DL - 1) / PM_DL;
+    for (int third = 0; third < VECTORS; third++) {
+        const int first = a == b ? third : 0, place = first * PM_DL;
+        const double *left = a + third * PM_DL;
+        double *to = tile + third * PM_DL * WIDTH + place;
+        if (end - first == 3) multiply_third(left, b + place, rows, to, 3);
+        else if (end - first == 2) multiply_third(left, b + place, rows, to, 2);
+        else if (end - first == 1) multiply_third(left, b + place, rows, to, 1);
+    }
 }
 
 static void summarize(const double *panel, ptrdiff_t rows, double *mean, double *largest) {

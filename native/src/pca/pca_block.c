@@ -55,23 +55,23 @@ static void center_panel(const struct pomona_pca *pca, double *panel, size_t fir
     pca->kernels->center(panel, rows, mean, scale);
 }
 
-/* All panels; returns the rows of the centred block. */
-static ptrdiff_t center_block(const struct pomona_pca *pca, double *block, struct statistics *s) {
-    const size_t width = (size_t)pca->kernels->width;
-    for (size_t p = 0; p < pca->panels; p++) center_panel(pca, block + p * PM_PANEL_ROWS * width, p * width, s);
-    return (ptrdiff_t)pca->pending + (pca->rows > 0);
-}
+/* Rows of a centred block. */
+static ptrdiff_t centered_rows(const struct pomona_pca *pca) { return (ptrdiff_t)pca->pending + (pca->rows > 0); }
 
 void pm_pca_flush(struct pomona_pca *pca) {
     if (!pca->pending) return;
     const int width = pca->kernels->width;
     struct statistics s = {pca->mean, pca->low, pca->unit, pca->ratio, 0};
-    const ptrdiff_t rows = center_block(pca, pca->block, &s);
+    const ptrdiff_t rows = centered_rows(pca);
     const size_t panel = (size_t)(PM_PANEL_ROWS * width);
-    PM_EACH_TILE(p, q, pca->panels) {
-        double *tile = pca->moment + pm_tile_place(pca->panels, p, q, width);
-        if (s.rescaled) pm_tile_scale(tile, width, s.ratio + p * (size_t)width, s.ratio + q * (size_t)width);
-        pca->kernels->multiply(pca->block + p * panel, pca->block + q * panel, rows, tile);
+    for (size_t q = 0; q < pca->panels; q++) {
+        const double *right = pca->block + q * panel;
+        center_panel(pca, pca->block + q * panel, q * (size_t)width, &s); /* just before its use, while it is near */
+        for (size_t p = 0; p <= q; p++) {
+            double *tile = pca->moment + pm_tile_place(pca->panels, p, q, width);
+            if (s.rescaled) pm_tile_scale(tile, width, s.ratio + p * (size_t)width, s.ratio + q * (size_t)width);
+            pca->kernels->multiply(pca->block + p * panel, right, rows, pm_panel_columns(pca, q), tile);
+        }
     }
     pca->rows += pca->pending;
     pca->pending = 0;
@@ -86,12 +86,15 @@ pomona_status pm_pca_view_open(const struct pomona_pca *pca, struct pm_pca_view 
     POMONA_RETURN_IF(!scratch, error, POMONA_OUT_OF_MEMORY, "no memory to count in the last %zu rows", pca->pending);
     double *block = scratch, *mean = block + padded * PM_PANEL_ROWS;
     struct statistics s = {mean, mean + padded, mean + 2 * padded, mean + 3 * padded, 0};
-    for (size_t p = 0; p < pca->panels; p++)
-        memcpy(block + p * PM_PANEL_ROWS * width, pca->block + p * PM_PANEL_ROWS * width, used * sizeof *block);
     memcpy(s.mean, pca->mean, padded * sizeof *mean);
     memcpy(s.low, pca->low, padded * sizeof *mean);
     memcpy(s.unit, pca->unit, padded * sizeof *mean);
-    view->block_rows = center_block(pca, block, &s);
+    for (size_t p = 0; p < pca->panels; p++) {
+        double *panel = block + p * PM_PANEL_ROWS * width;
+        memcpy(panel, pca->block + p * PM_PANEL_ROWS * width, used * sizeof *panel);
+        center_panel(pca, panel, p * width, &s);
+    }
+    view->block_rows = centered_rows(pca);
     view->block = view->scratch = scratch;
     view->mean = s.mean;
     view->low = s.low;
@@ -108,5 +111,7 @@ void pm_pca_view_tile(const struct pm_pca_view *view, size_t p, size_t q, double
     const size_t panel = (size_t)(PM_PANEL_ROWS * width), row = p * (size_t)width, column = q * (size_t)width;
     memcpy(tile, pca->moment + pm_tile_place(pca->panels, p, q, width), (size_t)(width * width) * sizeof *tile);
     if (view->ratio) pm_tile_scale(tile, width, view->ratio + row, view->ratio + column);
-    if (view->block) pca->kernels->multiply(view->block + p * panel, view->block + q * panel, view->block_rows, tile);
+    if (view->block)
+        pca->kernels->multiply(view->block + p * panel, view->block + q * panel, view->block_rows,
+                               pm_panel_columns(pca, q), tile);
 }

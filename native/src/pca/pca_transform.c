@@ -47,11 +47,14 @@ static void project_columns(const struct transform *t, size_t row, size_t rows, 
     for (size_t p = 0; p < row_panels; p++)
         pack_rows(t, row + p * width, rows - p * width < width ? rows - p * width : width, first, count,
                   t->packed + p * DEPTH * width);
-    for (size_t q = 0; q < panels; q++)
+    for (size_t q = 0; q < panels; q++) {
+        const size_t left = t->model->k - q * width;
+        const double *components = t->model->panels + (q * t->model->columns + first) * width;
         for (size_t p = 0; p < row_panels; p++)
-            t->model->kernels->multiply(t->packed + p * DEPTH * width,
-                                        t->model->panels + (q * t->model->columns + first) * width, (ptrdiff_t)count,
+            t->model->kernels->multiply(t->packed + p * DEPTH * width, components, (ptrdiff_t)count,
+                                        (int)(left < width ? left : width),
                                         t->tiles + (p * panels + q) * width * width);
+    }
 }
 
 /* NaN and infinity reach every sum of their row, since even times 0 they are NaN; the whole row becomes NaN. */

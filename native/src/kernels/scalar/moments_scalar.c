@@ -7,11 +7,11 @@
 
 #define WIDTH 8
 
-static void multiply(const double *a, const double *b, ptrdiff_t rows, double *tile) {
+static void multiply(const double *a, const double *b, ptrdiff_t rows, int columns, double *tile) {
     for (int i = 0; i < WIDTH; i++) {
         double sum[WIDTH] = {0};
         for (ptrdiff_t row = 0; row < rows; row++)
-            for (int j = 0; j < WIDTH; j++) sum[j] += a[row * WIDTH + i] * b[row * WIDTH + j];
+            for (int j = 0; j < columns; j++) sum[j] += a[row * WIDTH + i] * b[row * WIDTH + j];
         for (int j = 0; j < WIDTH; j++) tile[i * WIDTH + j] += sum[j];
     }
 }
