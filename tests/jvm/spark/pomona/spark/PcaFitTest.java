@@ -3,6 +3,7 @@ package pomona.spark;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -17,25 +18,23 @@ import pomona.PcaState.BadRows;
 class PcaFitTest {
     private static final int COLUMNS = 3;
 
-    private static byte[] leaf(int seed) {
-        Random random = new Random(seed);
-        double[] rows = random.doubles(10 * COLUMNS).toArray();
-        try (PcaState state = PcaState.open(COLUMNS, BadRows.ERROR)) {
-            state.update(rows, 10);
-            return state.save();
-        }
+    private static PcaState state(int seed) {
+        double[] rows = new Random(seed).doubles(10 * COLUMNS).toArray();
+        PcaState state = PcaState.open(COLUMNS, BadRows.ERROR);
+        state.update(rows, 10);
+        return state;
     }
 
-    /** Every seventh task had no rows. */
-    private static List<byte[]> leaves(int count) {
-        List<byte[]> leaves = new ArrayList<>();
+    /** Every seventh task had no rows; each attempt has the number of its task, where it leaves its state. */
+    private static List<TaskState> leaves(int count, String place) {
+        List<TaskState> leaves = new ArrayList<>();
         for (int i = 0; i < count; i++) {
-            leaves.add(i % 7 == 5 ? new byte[0] : leaf(i));
+            leaves.add(i % 7 == 5 ? TaskState.NO_ROWS : TaskState.of(state(i), place, i));
         }
         return leaves;
     }
 
-    private static byte[] merged(List<byte[]> leaves) {
+    private static byte[] merged(List<TaskState> leaves) {
         try (StateTree tree = MergeStates.tree(leaves.iterator())) {
             return tree.root().save();
         }
@@ -45,10 +44,10 @@ class PcaFitTest {
     void groupsOfEightMergeToTheBitsOfAll() {
         long before = Library.memoryInUse();
         for (int count : new int[] {1, 2, 7, 8, 9, 43, 64, 67, 130}) {
-            List<byte[]> leaves = leaves(count);
-            List<byte[]> groups = new ArrayList<>();
+            List<TaskState> leaves = leaves(count, null);
+            List<TaskState> groups = new ArrayList<>();
             for (int begin = 0; begin < count; begin += 8) {
-                groups.add(merged(leaves.subList(begin, Math.min(begin + 8, count))));
+                groups.add(TaskState.of(merged(leaves.subList(begin, Math.min(begin + 8, count)))));
             }
             assertArrayEquals(merged(leaves), merged(groups), count + " leaves");
         }
@@ -56,11 +55,39 @@ class PcaFitTest {
     }
 
     @Test
+    void statesInThisProcessMergeToTheBitsOfSavedOnes() {
+        long before = Library.memoryInUse();
+        for (int count : new int[] {1, 2, 9, 43}) {
+            try (LocalStates here = new LocalStates()) {
+                assertArrayEquals(merged(leaves(count, null)), merged(leaves(count, here.id())), count + " leaves");
+            }
+        }
+        assertEquals(before, Library.memoryInUse());
+    }
+
+    @Test
+    void aFitThatIsOverTakesNoStates() {
+        long before = Library.memoryInUse();
+        LocalStates here = new LocalStates();
+        TaskState.of(state(1), here.id(), 1);
+        try (PcaState late = state(2)) {
+            assertTrue(LocalStates.leave(here.id(), 2, late));
+            here.close();
+            assertTrue(late.isClosed());
+        }
+        assertEquals(before, Library.memoryInUse());
+        try (PcaState late = state(3)) {
+            assertFalse(LocalStates.leave(here.id(), 3, late));
+            assertEquals(10, late.rows());
+        }
+    }
+
+    @Test
     void noRowsMakeNoState() {
         try (StateTree tree = new StateTree()) {
             assertNull(tree.root());
-            tree.add(new byte[0]);
-            tree.add(new byte[0]);
+            tree.add(TaskState.NO_ROWS.open());
+            tree.add(TaskState.NO_ROWS.open());
             assertNull(tree.root());
         }
     }

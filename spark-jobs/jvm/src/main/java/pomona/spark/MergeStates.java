@@ -11,7 +11,7 @@ import pomona.PcaState;
 import scala.Tuple2;
 
 /** Merges neighbouring states on the executors, where they are too many for the driver. */
-final class MergeStates implements PairFlatMapFunction<Iterator<Tuple2<Integer, byte[]>>, Integer, byte[]> {
+final class MergeStates implements PairFlatMapFunction<Iterator<Tuple2<Integer, TaskState>>, Integer, TaskState> {
     private static final long serialVersionUID = 1L;
 
     /** A power of two, so that each group is a node of the tree over all. */
@@ -20,17 +20,17 @@ final class MergeStates implements PairFlatMapFunction<Iterator<Tuple2<Integer, 
     private MergeStates() {}
 
     /** States by number to an eighth of them, by number. */
-    static JavaPairRDD<Integer, byte[]> inGroups(JavaPairRDD<Integer, byte[]> states) {
+    static JavaPairRDD<Integer, TaskState> inGroups(JavaPairRDD<Integer, TaskState> states) {
         int groups = (states.getNumPartitions() + GROUP - 1) / GROUP;
         return states.repartitionAndSortWithinPartitions(new Groups(groups)).mapPartitionsToPair(new MergeStates());
     }
 
     /** The tree of states that come in order; the caller closes it. */
-    static StateTree tree(Iterator<byte[]> states) {
+    static StateTree tree(Iterator<TaskState> states) {
         StateTree tree = new StateTree();
         try {
             while (states.hasNext()) {
-                tree.add(states.next());
+                tree.add(states.next().open());
             }
             return tree;
         } catch (RuntimeException e) {
@@ -40,22 +40,22 @@ final class MergeStates implements PairFlatMapFunction<Iterator<Tuple2<Integer, 
     }
 
     @Override
-    public Iterator<Tuple2<Integer, byte[]>> call(Iterator<Tuple2<Integer, byte[]>> states) {
-        Iterator<byte[]> bytes = new Iterator<byte[]>() {
+    public Iterator<Tuple2<Integer, TaskState>> call(Iterator<Tuple2<Integer, TaskState>> states) {
+        Iterator<TaskState> group = new Iterator<TaskState>() {
             @Override
             public boolean hasNext() {
                 return states.hasNext();
             }
 
             @Override
-            public byte[] next() {
+            public TaskState next() {
                 TaskSession.stopIfKilled(TaskContext.get());
                 return states.next()._2();
             }
         };
-        try (StateTree tree = tree(bytes)) {
+        try (StateTree tree = tree(group)) {
             PcaState root = tree.root();
-            byte[] merged = root == null ? new byte[0] : root.save();
+            TaskState merged = root == null ? TaskState.NO_ROWS : TaskState.of(root.save());
             return Collections.singleton(new Tuple2<>(TaskContext.getPartitionId(), merged)).iterator();
         }
     }

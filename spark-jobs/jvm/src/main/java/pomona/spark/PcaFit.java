@@ -6,11 +6,9 @@ import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaRDD;
-import org.apache.spark.ml.linalg.Vector;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Row;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.types.StructType;
 import pomona.PcaState;
@@ -29,6 +27,7 @@ final class PcaFit {
     private final VectorColumn column;
     private final BadRows badRows;
     private final int maxTasks;
+    private final JavaRDD<InternalRow> rows;
 
     /** @param maxTasks tasks at most; 0: one for each core of the cluster */
     PcaFit(Dataset<?> data, VectorColumn column, BadRows badRows, int maxTasks) {
@@ -36,6 +35,7 @@ final class PcaFit {
         this.column = column;
         this.badRows = badRows;
         this.maxTasks = maxTasks;
+        rows = internalRows();
     }
 
     /** Numbers in each vector: as the metadata says, else as the first row has it. */
@@ -43,40 +43,35 @@ final class PcaFit {
         if (column.length != VectorColumn.UNKNOWN) {
             return column.length;
         }
-        Column vectors = Columns.named(column.name);
-        List<Row> first = data.toDF().select(vectors).where(vectors.isNotNull()).takeAsList(1);
+        List<Integer> first = rows.mapPartitions(new FirstLength(column)).take(1);
         Columns.require(!first.isEmpty(), "column " + column.name + " holds no vector: there is nothing to fit");
-        Object value = first.get(0).get(0);
-        int length = value instanceof Vector ? ((Vector) value).size() : first.get(0).getList(0).size();
-        Columns.require(length > 0, "the first vector of column " + column.name + " is empty");
-        return length;
+        Columns.require(first.get(0) > 0, "the first vector of column " + column.name + " is empty");
+        return first.get(0);
     }
 
     /** The tree of all rows; its root is null where there are none. The caller closes it. */
     StateTree run(int columns) {
-        JavaPairRDD<Integer, byte[]> states = states(columns);
-        long room = room() / (4L * columns * (columns + 8)); // states: docs/pca.md, State file
-        while (states.getNumPartitions() > Math.max(room, 1)) {
-            states = MergeStates.inGroups(states);
+        JavaRDD<Tuple2<RowName, InternalRow>> shares = coalesced(rows.mapPartitionsWithIndex(new NameRows(), true));
+        long room = Math.max(1, room() / (4L * columns * (columns + 8))); // states: docs/pca.md, State file
+        try (LocalStates here = new LocalStates()) {
+            String place = shares.getNumPartitions() <= room ? here.id() : null; // groups are made of bytes
+            JavaPairRDD<Integer, TaskState> states = JavaPairRDD.fromJavaRDD(
+                    shares.mapPartitionsWithIndex(new BuildState(column, columns, badRows, place), false));
+            while (states.getNumPartitions() > room) {
+                states = MergeStates.inGroups(states);
+            }
+            return MergeStates.tree(states.values().collect().iterator());
         }
-        return MergeStates.tree(states.values().collect().iterator());
-    }
-
-    private JavaPairRDD<Integer, byte[]> states(int columns) {
-        JavaRDD<Tuple2<RowName, InternalRow>> rows =
-                new JavaRDD<>(internalRows(), scala.reflect.ClassTag$.MODULE$.apply(InternalRow.class))
-                        .mapPartitionsWithIndex(new NameRows(), true);
-        BuildState build = new BuildState(column, columns, badRows);
-        return JavaPairRDD.fromJavaRDD(coalesced(rows).mapPartitionsWithIndex(build, false));
     }
 
     /** The vectors, and beside them the paths where there are some, as Spark itself holds them: without boxed numbers. */
-    private RDD<InternalRow> internalRows() {
+    private JavaRDD<InternalRow> internalRows() {
         StructType schema = data.schema();
         Column vectors = Columns.named(column.name);
         boolean named = Columns.path(schema) >= 0;
         Column[] read = named ? new Column[] {vectors, Columns.named("path")} : new Column[] {vectors};
-        return data.toDF().select(read).queryExecution().toRdd();
+        RDD<InternalRow> rows = data.toDF().select(read).queryExecution().toRdd();
+        return new JavaRDD<>(rows, scala.reflect.ClassTag$.MODULE$.apply(InternalRow.class));
     }
 
     private <T> JavaRDD<T> coalesced(JavaRDD<T> rows) {

@@ -75,7 +75,7 @@ abstract class RowBatch {
         return hole < 0 ? null : "holds null at position " + hole;
     }
 
-    private static int length(Object value) {
+    static int length(Object value) {
         if (value instanceof ArrayData) {
             return ((ArrayData) value).numElements();
         }

@@ -25,9 +25,9 @@ final class StateTree implements AutoCloseable {
     /** Nodes of falling height, the last on top. */
     private final Deque<Node> nodes = new ArrayDeque<>();
 
-    /** @param leaf a saved state; empty where its task had no rows */
-    void add(byte[] leaf) {
-        nodes.push(new Node(leaf.length == 0 ? null : PcaState.load(leaf), 0));
+    /** @param leaf this tree's from now on; null where its task had no rows */
+    void add(PcaState leaf) {
+        nodes.push(new Node(leaf, 0));
         while (nodes.size() > 1 && nodes.peek().height == second().height) {
             join();
         }
