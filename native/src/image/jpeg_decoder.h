@@ -11,8 +11,10 @@
 
 #include <jpeglib.h>
 
-#include "image/jpeg.h"
 #include "image/rows.h"
+#include "pomona.h"
+
+struct pm_jpeg_client; /* image/jpeg.h, which this header does not need */
 
 struct pm_jpeg_decoder {
     struct jpeg_decompress_struct libjpeg; /* client_data points back to this struct */
