@@ -135,6 +135,7 @@ JNIEXPORT void JNICALL Java_pomona_Model_numbers(JNIEnv *env, jclass class, jlon
         [pomona_Model_MACS] = (jlong)info.macs,
         [pomona_Model_WEIGHT_BYTES] = (jlong)info.weight_bytes,
         [pomona_Model_ARENA_BYTES] = (jlong)info.arena_bytes,
+        [pomona_Model_SCRATCH_BYTES] = (jlong)info.scratch_bytes,
     };
     (*env)->SetLongArrayRegion(env, numbers, 0, pomona_Model_NUMBERS, values);
 }

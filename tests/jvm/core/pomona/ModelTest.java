@@ -36,6 +36,21 @@ class ModelTest {
         }
     }
 
+    /** Beside the numbers of pomona.h there is the session itself, and where its vectors go. */
+    @Test
+    void aSessionTakesTheBytesThatTheModelSays() {
+        try (Model model = Model.open(Material.tinyModel(), new ModelOptions())) {
+            for (int batch : new int[] {1, 3, 16}) {
+                long before = Library.memoryInUse();
+                try (Session session = Session.open(model, new SessionOptions().withBatch(batch))) {
+                    long rest = Library.memoryInUse() - before - model.sessionBytes(batch);
+                    assertTrue(rest > 0 && rest < 1024, rest + " bytes more than " + model.sessionBytes(batch));
+                    assertTrue(session.outputLength() > 0);
+                }
+            }
+        }
+    }
+
     @Test
     void aClassifierNamesItsNumbers() {
         try (Model features = Model.open(Material.tinyModel(), new ModelOptions());

@@ -25,7 +25,8 @@ public final class Model extends NativeHandle {
     static final int MACS = 6;
     static final int WEIGHT_BYTES = 7;
     static final int ARENA_BYTES = 8;
-    static final int NUMBERS = 9;
+    static final int SCRATCH_BYTES = 9;
+    static final int NUMBERS = 10;
 
     private final String name;
     private final String provenance;
@@ -108,6 +109,11 @@ public final class Model extends NativeHandle {
     /** Bytes of activations for one image of a session's batch. */
     public long arenaBytes() {
         return numbers[ARENA_BYTES];
+    }
+
+    /** Bytes that a session takes: activations of its batch, scratch of the layers at work, the pixels of one image. */
+    public long sessionBytes(int batch) {
+        return arenaBytes() * batch + numbers[SCRATCH_BYTES] + 3L * inputHeight() * inputWidth();
     }
 
     /** Numbers in the vector of one image. */

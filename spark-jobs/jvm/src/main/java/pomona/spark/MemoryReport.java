@@ -30,11 +30,11 @@ final class MemoryReport {
         }
         SparkConf conf = SparkEnv.get().conf();
         int cores = conf.getInt("spark.executor.cores", Runtime.getRuntime().availableProcessors());
-        long session = model.arenaBytes() * options.batch();
+        long session = model.sessionBytes(options.batch());
         long needed = (model.weightBytes() + cores * session) / MIB;
         String line = String.format(
                 "Pomona %s (%s, build %s): model %s needs %d MiB of native memory: weights %d MiB + %d sessions x %.1f MiB"
-                        + " of activations for %d images; images under decode come on top",
+                        + " for batches of %d images; images under decode come on top",
                 Library.version(), Library.cpuLevel(), Library.buildId(), model.name(), needed,
                 model.weightBytes() / MIB, cores, (double) session / MIB, options.batch());
         long overhead = overheadMib(conf);
