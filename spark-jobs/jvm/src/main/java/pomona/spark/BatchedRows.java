@@ -16,19 +16,24 @@ abstract class BatchedRows implements Iterator<Row> {
     private final TaskContext task;
     private final int pathColumn;
     private final Queue<Row> ready = new ArrayDeque<>();
+    private final String work;
     private long rowsSeen;
 
-    /** @param pathColumn position in the input row, -1: none */
-    BatchedRows(Iterator<Row> input, int pathColumn, TaskContext task) {
+    /**
+     * @param pathColumn position in the input row, -1: none
+     * @param work what a killed task was at, as in {@code computed image features}
+     */
+    BatchedRows(Iterator<Row> input, int pathColumn, TaskContext task, String work) {
         this.input = input;
         this.pathColumn = pathColumn;
         this.task = task;
+        this.work = work;
     }
 
     @Override
     public final boolean hasNext() {
         while (ready.isEmpty() && input.hasNext()) {
-            TaskSession.stopIfKilled(task);
+            TaskSession.stopIfKilled(task, work);
             computeBatch();
         }
         return !ready.isEmpty();

@@ -15,30 +15,47 @@ final class BuildState
         implements Function2<Integer, Iterator<Tuple2<RowName, InternalRow>>, Iterator<Tuple2<Integer, TaskState>>> {
     private static final long serialVersionUID = 1L;
 
+    /** Vectors are of different lengths: which is the odd one, this task cannot tell. */
+    private static final class LengthNeeded extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+    }
+
     private final VectorColumn column;
-    private final int columns;
+    private final int fewest;
+    private final int most;
     private final BadRows badRows;
     private final String place;
 
-    /** @param place where states are left if that is in this process, as {@link LocalStates} knows it; null: nowhere */
-    BuildState(VectorColumn column, int columns, BadRows badRows, String place) {
+    /**
+     * @param fewest numbers in each vector; the length is that of the task's first vector unless there is but one choice
+     * @param place where states are left if that is in this process, as {@link LocalStates} knows it; null: nowhere
+     */
+    BuildState(VectorColumn column, int fewest, int most, BadRows badRows, String place) {
         this.column = column;
-        this.columns = columns;
+        this.fewest = fewest;
+        this.most = most;
         this.badRows = badRows;
         this.place = place;
     }
 
     @Override
     public Iterator<Tuple2<Integer, TaskState>> call(Integer task, Iterator<Tuple2<RowName, InternalRow>> rows) {
-        TaskState state = rows.hasNext() ? build(rows) : TaskState.NO_ROWS;
+        TaskState state = rows.hasNext() ? build(rows.next(), rows) : TaskState.NO_ROWS;
         return Collections.singleton(new Tuple2<>(task, state)).iterator();
     }
 
-    private TaskState build(Iterator<Tuple2<RowName, InternalRow>> rows) {
+    private TaskState build(Tuple2<RowName, InternalRow> first, Iterator<Tuple2<RowName, InternalRow>> rest) {
+        int columns = columns(first._2());
+        if (columns < fewest || columns > most) {
+            return TaskState.NO_LENGTH;
+        }
         TaskContext task = TaskContext.get();
         PcaState state = PcaState.open(columns, badRows);
         try {
-            addAll(state, rows, task);
+            addAll(state, first, rest, task);
+        } catch (LengthNeeded e) {
+            state.close();
+            return TaskState.NO_LENGTH;
         } catch (Throwable e) { // also what Scala throws unchecked
             state.close();
             throw e;
@@ -46,25 +63,38 @@ final class BuildState
         return TaskState.of(state, place, task.taskAttemptId());
     }
 
-    private void addAll(PcaState state, Iterator<Tuple2<RowName, InternalRow>> rows, TaskContext task) {
-        RowBatch batch = RowBatch.of(column.kind, columns);
-        RowName[] names = new RowName[batch.capacity];
-        while (rows.hasNext()) {
-            TaskSession.stopIfKilled(task);
-            fill(batch, names, rows);
-            update(state, batch, names);
-            batch.clear();
+    private int columns(InternalRow first) {
+        if (fewest == most) {
+            return most;
         }
+        Object vector = column.value(first);
+        return vector == null ? VectorColumn.UNKNOWN : RowBatch.length(vector);
     }
 
-    private void fill(RowBatch batch, RowName[] names, Iterator<Tuple2<RowName, InternalRow>> rows) {
-        while (!batch.isFull() && rows.hasNext()) {
-            Tuple2<RowName, InternalRow> row = rows.next();
-            names[batch.count()] = row._1();
-            String fault = batch.add(column.value(row._2()));
-            if (fault != null && badRows == BadRows.ERROR) {
-                throw new BadRowException(row._1(), column.name, fault);
+    private void addAll(PcaState state, Tuple2<RowName, InternalRow> first, Iterator<Tuple2<RowName, InternalRow>> rest,
+            TaskContext task) {
+        RowBatch batch = RowBatch.of(column.kind, state.columns());
+        RowName[] names = new RowName[batch.capacity];
+        add(first, batch, names);
+        do {
+            TaskSession.stopIfKilled(task, "summed up rows for PCA");
+            while (!batch.isFull() && rest.hasNext()) {
+                add(rest.next(), batch, names);
             }
+            update(state, batch, names);
+            batch.clear();
+        } while (rest.hasNext());
+    }
+
+    private void add(Tuple2<RowName, InternalRow> row, RowBatch batch, RowName[] names) {
+        names[batch.count()] = row._1();
+        Object vector = column.value(row._2());
+        if (fewest != most && vector != null && RowBatch.length(vector) != batch.columns) {
+            throw new LengthNeeded();
+        }
+        String fault = batch.add(vector);
+        if (fault != null && badRows == BadRows.ERROR) {
+            throw new BadRowException(row._1(), column.name, fault);
         }
     }
 

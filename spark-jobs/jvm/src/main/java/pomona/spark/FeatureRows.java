@@ -14,6 +14,9 @@ import pomona.Session;
 
 /** Rows with their features and error. */
 final class FeatureRows extends BatchedRows {
+    /** What a task that is killed was at. */
+    static final String WORK = "computed image features";
+
     private final Session session;
     private final FeaturizeSettings settings;
     private final CallBudget budget;
@@ -22,7 +25,7 @@ final class FeatureRows extends BatchedRows {
     private final int[] reasons;
 
     FeatureRows(Iterator<Row> input, Session session, FeaturizeSettings settings, TaskContext task) {
-        super(input, settings.pathColumn, task);
+        super(input, settings.pathColumn, task, WORK);
         this.session = session;
         this.settings = settings;
         this.budget = new CallBudget(settings.batchSize);

@@ -44,7 +44,7 @@ final class ImageFunction implements Serializable {
         }
         TaskContext task = TaskContext.get();
         if (task != null) {
-            TaskSession.stopIfKilled(task);
+            TaskSession.stopIfKilled(task, FeatureRows.WORK);
             return run(TaskSession.of(task, model, options), content);
         }
         try (TaskSession lent = TaskSession.outside(model, options)) {

@@ -49,13 +49,13 @@ final class MergeStates implements PairFlatMapFunction<Iterator<Tuple2<Integer, 
 
             @Override
             public TaskState next() {
-                TaskSession.stopIfKilled(TaskContext.get());
+                TaskSession.stopIfKilled(TaskContext.get(), "merged states of PCA");
                 return states.next()._2();
             }
         };
         try (StateTree tree = tree(group)) {
             PcaState root = tree.root();
-            TaskState merged = root == null ? TaskState.NO_ROWS : TaskState.of(root.save());
+            TaskState merged = root == null ? TaskState.NO_ROWS : TaskState.saved(root);
             return Collections.singleton(new Tuple2<>(TaskContext.getPartitionId(), merged)).iterator();
         }
     }

@@ -102,13 +102,21 @@ public final class PCA extends Estimator<PCAModel> implements PcaParams<PCA>, De
         SparkSession session = dataset.sparkSession();
         VectorColumn column = VectorColumn.of(dataset.schema(), getInputCol());
         PcaFit fit = new PcaFit(dataset, column, BadRows.of(getBadRows()), getMaxTasks());
-        try (PcaState before = initial(session)) {
-            int columns = before == null ? fit.columns() : before.columns();
-            checkColumns(column, columns);
-            try (StateTree tree = fit.run(columns)) {
-                return solve(joined(before, tree.root()), column, session.sparkContext());
-            }
+        try (PcaState before = initial(session);
+                StateTree tree = run(fit, column, before)) {
+            return solve(joined(before, tree.root()), column, session.sparkContext());
         }
+    }
+
+    private StateTree run(PcaFit fit, VectorColumn column, PcaState before) {
+        int known = before == null ? column.length : before.columns();
+        StateTree found = known == VectorColumn.UNKNOWN ? fit.runAtOnce(isSet(k()) ? getK() : 1) : null;
+        if (found != null) {
+            return found;
+        }
+        int columns = known == VectorColumn.UNKNOWN ? fit.columns() : known;
+        checkColumns(column, columns);
+        return fit.run(columns);
     }
 
     private PcaState initial(SparkSession session) {

@@ -28,6 +28,8 @@ final class PcaFit {
     private final BadRows badRows;
     private final int maxTasks;
     private final JavaRDD<InternalRow> rows;
+    /** The rows with their names, a partition for each task. */
+    private final JavaRDD<Tuple2<RowName, InternalRow>> shares;
 
     /** @param maxTasks tasks at most; 0: one for each core of the cluster */
     PcaFit(Dataset<?> data, VectorColumn column, BadRows badRows, int maxTasks) {
@@ -36,13 +38,11 @@ final class PcaFit {
         this.badRows = badRows;
         this.maxTasks = maxTasks;
         rows = internalRows();
+        shares = coalesced(rows.mapPartitionsWithIndex(new NameRows(), true));
     }
 
-    /** Numbers in each vector: as the metadata says, else as the first row has it. */
+    /** Numbers in the first vector, by a job of its own. */
     int columns() {
-        if (column.length != VectorColumn.UNKNOWN) {
-            return column.length;
-        }
         List<Integer> first = rows.mapPartitions(new FirstLength(column)).take(1);
         Columns.require(!first.isEmpty(), "column " + column.name + " holds no vector: there is nothing to fit");
         Columns.require(first.get(0) > 0, "the first vector of column " + column.name + " is empty");
@@ -51,17 +51,41 @@ final class PcaFit {
 
     /** The tree of all rows; its root is null where there are none. The caller closes it. */
     StateTree run(int columns) {
-        JavaRDD<Tuple2<RowName, InternalRow>> shares = coalesced(rows.mapPartitionsWithIndex(new NameRows(), true));
-        long room = Math.max(1, room() / (4L * columns * (columns + 8))); // states: docs/pca.md, State file
+        long most = Math.max(1, room() / stateBytes(columns));
         try (LocalStates here = new LocalStates()) {
-            String place = shares.getNumPartitions() <= room ? here.id() : null; // groups are made of bytes
-            JavaPairRDD<Integer, TaskState> states = JavaPairRDD.fromJavaRDD(
-                    shares.mapPartitionsWithIndex(new BuildState(column, columns, badRows, place), false));
-            while (states.getNumPartitions() > room) {
+            String place = shares.getNumPartitions() <= most ? here.id() : null; // groups are made of bytes
+            JavaPairRDD<Integer, TaskState> states = states(new BuildState(column, columns, columns, badRows, place));
+            while (states.getNumPartitions() > most) {
                 states = MergeStates.inGroups(states);
             }
             return MergeStates.tree(states.values().collect().iterator());
         }
+    }
+
+    /**
+     * As the other, where each task takes the vectors' length from its first row: no job goes before. Null where it must be
+     * known, since rows are odd, shorter than `fewest`, or the states would be too much for the driver: ask for columns.
+     */
+    StateTree runAtOnce(int fewest) {
+        int most = (int) Math.sqrt(room() / 4 / shares.getNumPartitions()) - 8; // by stateBytes
+        if (badRows == BadRows.SKIP || fewest >= most) {
+            return null;
+        }
+        try (LocalStates here = new LocalStates()) {
+            List<TaskState> states = states(new BuildState(column, fewest, most, badRows, here.id())).values().collect();
+            int[] lengths = states.stream().mapToInt(state -> state.columns).filter(length -> length != 0).distinct().toArray();
+            boolean agreed = lengths.length == 1 && lengths[0] != VectorColumn.UNKNOWN;
+            return agreed ? MergeStates.tree(states.iterator()) : null;
+        }
+    }
+
+    private JavaPairRDD<Integer, TaskState> states(BuildState build) {
+        return JavaPairRDD.fromJavaRDD(shares.mapPartitionsWithIndex(build, false));
+    }
+
+    /** At least, and a little more: docs/pca.md, State file. */
+    private static long stateBytes(long columns) {
+        return 4 * columns * (columns + 8);
     }
 
     /** The vectors, and beside them the paths where there are some, as Spark itself holds them: without boxed numbers. */

@@ -20,7 +20,7 @@ final class ProjectedRows extends BatchedRows {
     private final double[] output;
 
     ProjectedRows(Iterator<Row> input, PcaModel model, PcaTransform settings, TaskContext task) {
-        super(input, settings.pathColumn, task);
+        super(input, settings.pathColumn, task, "projected rows onto components");
         this.model = model;
         this.settings = settings;
         batch = RowBatch.of(settings.column.kind, model.columns());

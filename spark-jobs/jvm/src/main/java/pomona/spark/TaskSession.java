@@ -56,10 +56,14 @@ final class TaskSession implements AutoCloseable {
         return session;
     }
 
-    /** Spark only sets a flag: long work looks at it between native calls. */
-    static void stopIfKilled(TaskContext task) {
+    /**
+     * Spark only sets a flag: long work looks at it between native calls.
+     *
+     * @param work as in {@code computed image features}
+     */
+    static void stopIfKilled(TaskContext task, String work) {
         if (task != null && task.isInterrupted()) {
-            throw new TaskKilledException("killed while it computed image features");
+            throw new TaskKilledException("killed while it " + work);
         }
     }
 
