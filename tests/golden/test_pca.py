@@ -2,104 +2,15 @@
 """`pomona pca` against float64 in two passes, the arbiter, and scikit-learn: cases 28 to 34 of the list of faults."""
 
 import json
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from support.built import run_cli
-from support.pca import assert_same_moment, turned
+from support.pca import turned
+from support.pca_cli import arbiter, check, draw, fit, load, refused, save
 
 SCALES = {"1e100": 10.0 ** np.arange(-100, 101, 20), "1e300": 10.0 ** np.arange(-300, 301, 60)}
-
-
-class Fit(NamedTuple):
-    components: np.ndarray
-    mean: np.ndarray
-    std: np.ndarray
-    ratios: np.ndarray
-    spectrum: np.ndarray
-    printed: dict
-
-
-def draw(rows: int, columns: int, seed: int = 0, rank: int = 0) -> np.ndarray:
-    """Correlated rows; a spectrum that decays as features' do."""
-    generator = np.random.default_rng(seed)
-    rank = rank or columns
-    mix = generator.standard_normal((rank, columns)) * (0.9 ** np.arange(rank))[:, None]
-    return generator.standard_normal((rows, rank)) @ mix + generator.standard_normal(columns)
-
-
-def save(path: Path, rows: np.ndarray) -> Path:
-    np.save(path, rows)
-    return path
-
-
-def words_of(done) -> dict:
-    return dict(word.split("=", 1) for word in done.stdout.split())
-
-
-def load(folder: Path, done) -> Fit:
-    names = ("components", "mean", "std", "explained_variance", "spectrum")
-    return Fit(*(np.load(folder / f"{name}.npy") for name in names), words_of(done))
-
-
-def fit(folder: Path, *words) -> Fit:
-    done = run_cli("pca", "fit", *words, "--out", folder)
-    assert (done.returncode, done.stderr) == (0, "")
-    return load(folder, done)
-
-
-def refused(done, status: int, *words) -> None:
-    assert done.returncode == status and done.stdout == "", done
-    for word in words:
-        assert str(word) in done.stderr
-
-
-def arbiter(rows: np.ndarray, standardize: bool):
-    """Eigenvalues, largest first, vectors in rows, mean and deviation: two passes in float64, or wider."""
-    wide = rows.astype(np.longdouble)
-    mean = wide.mean(0)
-    centred = wide - mean
-    std = np.sqrt((centred**2).sum(0) / (len(rows) - 1))
-    std[(rows == rows[0]).all(0)] = 0
-    if standardize:
-        centred = np.divide(centred, std, out=np.zeros_like(centred), where=std > 0)
-    centred = centred.astype(np.float64)
-    values, vectors = np.linalg.eigh(centred.T @ centred)
-    return values[::-1], vectors.T[::-1], mean.astype(np.float64), std.astype(np.float64)
-
-
-def clusters(values: np.ndarray, k: int):
-    """Runs of eigenvalues closer than 1e-8 of the largest, which only their subspace tells apart."""
-    first = 0
-    for i in range(1, len(values) + 1):
-        if i == len(values) or values[i - 1] - values[i] > 1e-8 * values[0]:
-            if i <= k:
-                yield first, i
-            first = i
-
-
-def check(found: Fit, rows: np.ndarray, standardize: bool = False) -> None:
-    values, vectors, mean, std = arbiter(rows, standardize)
-    k = len(found.components)
-    shares = np.maximum(values, 0) / np.maximum(values, 0).sum()
-    np.testing.assert_allclose(found.spectrum, shares, rtol=0, atol=1e-9 * shares[0])
-    assert np.array_equal(found.ratios, found.spectrum[:k])
-    np.testing.assert_allclose(found.std, std, rtol=1e-12)
-    np.testing.assert_allclose(found.mean, mean, rtol=1e-14, atol=1e-13 * std.max())
-    for first, last in clusters(values, k):
-        ours, theirs = found.components[first:last], vectors[first:last]
-        if last - first == 1:
-            assert np.abs(ours - theirs * np.sign(theirs @ ours.T)).max() < 1e-6
-        assert np.linalg.norm(ours.T @ ours - theirs.T @ theirs, 2) < 1e-6
-    np.testing.assert_allclose(found.components @ found.components.T, np.eye(k), atol=1e-12)
-    largest = np.abs(found.components).argmax(1)
-    assert (found.components[np.arange(k), largest] > 0).all()
-
-
-# ---- against the arbiter ----
 
 
 @pytest.mark.parametrize("standardize", [False, True])
@@ -224,55 +135,6 @@ def test_any_matrix(tmp_path):
     holds()
 
 
-# ---- states ----
-
-
-def test_increments(tmp_path):
-    """A state that grows equals one fit on all; so do merged states, in any number and order."""
-    rows = draw(4000, 37, 5)
-    months = [save(tmp_path / f"{i}.npy", part) for i, part in enumerate(np.array_split(rows, 40))]
-    for month in months[:3]:
-        fit(tmp_path / "m", "--overwrite", "--k", 5, "--state", tmp_path / "grown", month)
-    done = run_cli("pca", "fit", "--state", tmp_path / "grown", *months[3:])
-    assert words_of(done)["rows"] == "4000"
-    for i, month in enumerate(months):
-        assert run_cli("pca", "fit", "--state", tmp_path / f"{i}.state", month).returncode == 0
-    order = np.random.default_rng(0).permutation(40)
-    done = run_cli("pca", "merge", "--out", tmp_path / "merged", *(tmp_path / f"{i}.state" for i in order))
-    assert words_of(done)["rows"] == "4000"
-    assert run_cli("pca", "fit", "--state", tmp_path / "whole", save(tmp_path / "all.npy", rows)).returncode == 0
-    for name in ("grown", "merged"):
-        assert_same_moment(tmp_path / name, tmp_path / "whole")
-        check(fit(tmp_path / f"from-{name}", "--k", 37, "--state", tmp_path / name), rows)
-
-
-def test_state_and_model_are_written_together(tmp_path):
-    """A refused run leaves the state as it was: it may be repeated."""
-    save(tmp_path / "x.npy", draw(50, 6))
-    fit(tmp_path / "m", "--k", 2, "--state", tmp_path / "s", tmp_path / "x.npy")
-    before = (tmp_path / "s").read_bytes()
-    words = ("pca", "fit", "--k", 2, "--state", tmp_path / "s", "--out", tmp_path / "m")
-    refused(run_cli(*words, tmp_path / "x.npy"), 3, "exists", "--overwrite")
-    assert (tmp_path / "s").read_bytes() == before
-    save(tmp_path / "y.npy", draw(50, 7))
-    refused(run_cli(*words, "--overwrite", tmp_path / "y.npy"), 3, "a state of 6 columns", "has 7")
-    assert (tmp_path / "s").read_bytes() == before and not list(tmp_path.glob("**/*.partial"))
-
-
-def test_threads_and_files(tmp_path):
-    """Rows cut into files and shared among threads: the same state on every byte for any number of threads."""
-    rows = draw(40000, 20, 6).astype(np.float32)
-    save(tmp_path / "x.npy", rows)
-    for threads in (1, 2, 5):
-        words = ("pca", "fit", "--threads", threads, "--state", tmp_path / f"s{threads}", tmp_path / "x.npy")
-        assert run_cli(*words).returncode == 0
-    assert len({(tmp_path / f"s{threads}").read_bytes() for threads in (1, 2, 5)}) == 1
-    check(fit(tmp_path / "m", "--k", 20, "--state", tmp_path / "s2"), rows)
-
-
-# ---- k ----
-
-
 def test_variance_target(tmp_path):
     save(tmp_path / "x.npy", draw(500, 60, 7))
     for share in (0.5, 0.8, 0.9, 0.95, 0.99, 1):
@@ -288,9 +150,6 @@ def test_model_file(tmp_path):
     fit(tmp_path / "m", "--k", 3, "--standardize", save(tmp_path / "x.npy", draw(30, 4)))
     facts = json.loads((tmp_path / "m/model.json").read_text())
     assert (facts["k"], facts["columns"], facts["rows"], facts["standardize"]) == (3, 4, 30, True)
-
-
-# ---- transform ----
 
 
 @pytest.mark.parametrize("standardize", [False, True])
@@ -317,93 +176,3 @@ def test_transform_of_bad_rows(tmp_path):
     words = ("pca", "transform", "--model", tmp_path / "m", "--out", tmp_path / "y.npy", save(tmp_path / "z.npy", rows))
     refused(run_cli(*words), 1, "2 rows")
     assert np.isnan(np.load(tmp_path / "y.npy")).all(1).nonzero()[0].tolist() == [3, 9]
-
-
-# ---- what is refused ----
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_bad_rows(tmp_path, value, dtype):
-    rows = draw(3000, 9).astype(dtype)
-    rows[2345, 6] = value
-    save(tmp_path / "x.npy", rows)
-    refused(
-        run_cli("pca", "fit", "--k", 2, "--out", tmp_path / "m", tmp_path / "x.npy"), 3, "row 2345, column 6", "skip"
-    )
-    assert not (tmp_path / "m").exists()
-    found = fit(tmp_path / "m", "--k", 9, "--bad-rows", "skip", tmp_path / "x.npy")
-    assert (found.printed["rows"], found.printed["skipped"]) == ("2999", "1")
-    check(found, np.delete(rows, 2345, 0))
-
-
-@pytest.mark.parametrize(
-    ("rows", "k", "words"),
-    [((1, 4), 2, "at least two"), ((0, 4), 2, "at least two"), ((9, 4), 5, "1 to the 4 columns")],
-)
-def test_too_few(tmp_path, rows, k, words):
-    save(tmp_path / "x.npy", np.ones(rows))
-    refused(run_cli("pca", "fit", "--k", k, "--out", tmp_path / "m", tmp_path / "x.npy"), 3, words)
-
-
-def test_no_variance(tmp_path):
-    save(tmp_path / "x.npy", np.full((9, 3), 0.1))
-    refused(run_cli("pca", "fit", "--variance", 0.9, "--out", tmp_path / "m", tmp_path / "x.npy"), 3, "give k")
-    assert (fit(tmp_path / "m", "--k", 2, tmp_path / "x.npy").spectrum == 0).all()
-
-
-def test_other_files(tmp_path):
-    words = ("pca", "fit", "--k", 1, "--out", tmp_path / "m")
-    for name, array in {
-        "one axis": np.ones(5),
-        "three axes": np.ones((2, 3, 4)),
-        "Fortran order": np.asfortranarray(np.ones((3, 4))),
-        "integers": np.ones((3, 4), np.int64),
-        "big-endian": np.ones((3, 4), ">f8"),
-    }.items():
-        refused(run_cli(*words, save(tmp_path / f"{name}.npy", array)), 3, f"{name}.npy")
-    whole = save(tmp_path / "whole.npy", np.ones((30, 4))).read_bytes()
-    for length in (0, 5, 40, len(whole) - 1):
-        (tmp_path / "cut.npy").write_bytes(whole[:length])
-        refused(run_cli(*words, tmp_path / "cut.npy"), 3, "cut.npy")
-    refused(run_cli(*words, tmp_path / "gone.npy"), 3, "gone.npy", "No such file")
-    save(tmp_path / "wide.npy", np.ones((30, 5)))
-    refused(run_cli(*words, tmp_path / "whole.npy", tmp_path / "wide.npy"), 3, "rows of 5 numbers")
-
-
-def test_damaged_state(tmp_path):
-    save(tmp_path / "x.npy", draw(30, 4))
-    assert run_cli("pca", "fit", "--state", tmp_path / "s", tmp_path / "x.npy").returncode == 0
-    data = bytearray((tmp_path / "s").read_bytes())
-    data[-1] ^= 1
-    (tmp_path / "s").write_bytes(data)
-    refused(run_cli("pca", "fit", "--state", tmp_path / "s", tmp_path / "x.npy"), 3, tmp_path / "s", "CRC-32")
-    refused(run_cli("pca", "merge", "--out", tmp_path / "o", tmp_path / "s"), 3, tmp_path / "s", "CRC-32")
-    refused(run_cli("pca", "fit", "--state", tmp_path / "x.npy", tmp_path / "x.npy"), 3, "not a state")
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        [],
-        ["solve"],
-        ["fit"],
-        ["fit", "--k", "2"],
-        ["fit", "--k", "0", "--out", "m", "x.npy"],
-        ["fit", "--k", "2", "--variance", "0.5", "--out", "m", "x.npy"],
-        ["fit", "--variance", "1.5", "--out", "m", "x.npy"],
-        ["fit", "--k", "2", "--out", "m"],
-        ["fit", "--out", "m", "x.npy"],
-        ["fit", "--bad-rows", "drop", "--k", "2", "--out", "m", "x.npy"],
-        ["merge", "s"],
-        ["transform", "--out", "y.npy", "x.npy"],
-    ],
-)
-def test_usage(words):
-    assert run_cli("pca", *words).returncode == 2
-
-
-@pytest.mark.parametrize("words", [[], ["fit"], ["merge"], ["transform"]])
-def test_help(words):
-    done = run_cli("pca", *words, "--help")
-    assert done.returncode == 0 and "usage: pomona pca" in done.stdout and done.stderr == ""
