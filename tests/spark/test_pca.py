@@ -166,10 +166,10 @@ BAD = {
 }
 
 
-def spoilt(spark, bad, kind, paths=True):
-    """Nine rows, the sixth of which is bad."""
+def spoilt(spark, bad, kind, paths=True, place=5):
+    """Nine rows in three partitions, one of which is bad."""
     vectors = [[float(i), float(i * i % 7), 1.0] for i in range(9)]
-    vectors[5] = bad
+    vectors[place] = bad
     rows = [(i, v, f"file:/images/{i}.jpg" if paths else None) for i, v in enumerate(vectors)]
     found = spark.createDataFrame(
         spark.sparkContext.parallelize(rows, 3), f"id int, features array<{kind}>, path string"
@@ -194,6 +194,16 @@ def test_a_bad_row_is_named_or_skipped(spark, name, kind):
     assert out[5] is None and sum(value is not None for value in out.values()) == 8
     with pytest.raises(Exception, match=rf"file:/images/5.jpg: column features {fault}"):
         model.setBadRows("error").transform(data).collect()
+
+
+@pytest.mark.parametrize(
+    "place, fault",
+    [(0, "row 1 of partition 0.*3 numbers instead of 2"), (3, "row 0 of partition 1.*2 numbers instead of 3")],
+)
+def test_the_first_vector_tells_the_length(spark, place, fault):
+    """Of all, not of a task's share: each task has one partition here."""
+    with pytest.raises(Exception, match=fault):
+        PCA(k=2, maxTasks=3).fit(spoilt(spark, [1.0, 2.0], "float", paths=False, place=place))
 
 
 def test_bad_vectors_are_named_too(spark):

@@ -67,7 +67,7 @@ final class PcaFit {
      * known, since rows are odd, shorter than `fewest`, or the states would be too much for the driver: ask for columns.
      */
     StateTree runAtOnce(int fewest) {
-        int most = (int) Math.sqrt(room() / 4 / shares.getNumPartitions()) - 8; // by stateBytes
+        int most = (int) Math.sqrt(room() / 4 / Math.max(1, shares.getNumPartitions())) - 8; // by stateBytes
         if (badRows == BadRows.SKIP || fewest >= most) {
             return null;
         }
