@@ -142,30 +142,48 @@ static void expect_pair(float pair, float even, float odd) {
     }
 }
 
-#define VALUES 4096
-
 /* Random ones of all sizes, and every second one half way between two of bf16. */
-static void test_rounding(void **state) {
-    (void)state;
-    if (missing()) skip();
-    uint32_t random = 1;
-    struct guarded from = guarded_floats(VALUES, 1), to = guarded_floats(VALUES / 2, 1);
-    for (int i = 0; i < VALUES; i++) {
+static struct guarded random_values(int pixels, int at_end) {
+    static uint32_t random = 1;
+    struct guarded values = guarded_floats((size_t)pixels * PM_BLOCK, at_end);
+    for (int i = 0; i < pixels * PM_BLOCK; i++) {
         random = random * 1664525u + 1013904223u;
         uint32_t bits = (random >> 9 | random << 23) & 0x8fffffffu;
         bits |= 0x30000000u; /* far from overflow and from numbers without a leading bit */
         if (i % 2) bits = (bits & 0xffff0000u) | 0x8000u;
-        memcpy(&from.data[i], &bits, sizeof bits);
+        memcpy(&values.data[i], &bits, sizeof bits);
     }
-    for (int count = PM_BF16_BLOCK; count <= VALUES / 2; count += count < 64 ? PM_BF16_BLOCK : 504) {
-        pm_bf16_kernels()->narrow(to.data, from.data, count);
-        for (int i = 0; i < count; i++) {
-            expect_pair(to.data[i], from.data[2 * i], from.data[2 * i + 1]);
-            expect_pair(pm_bf16_pair(from.data[2 * i], from.data[2 * i + 1]), from.data[2 * i], from.data[2 * i + 1]);
-        }
+    return values;
+}
+
+/* Channel c of a pixel of two blocks, or 0 past the last channel. */
+static float channel_of(const float *blocks, int pixels, int pixel, int c, int channels) {
+    return c < channels ? blocks[(c / PM_BLOCK * pixels + pixel) * PM_BLOCK + c % PM_BLOCK] : 0;
+}
+
+/* The second block lies right behind the first, or behind the guard where no channel of it counts. */
+static void check_narrow(int pixels, int channels, int at_end) {
+    struct guarded from = random_values((channels > PM_BLOCK ? 2 : 1) * pixels, at_end);
+    struct guarded to = guarded_floats((size_t)pixels * PM_BLOCK, at_end);
+    for (int i = 0; i < pixels * PM_BLOCK; i++) to.data[i] = NAN;
+    pm_bf16_kernels()->narrow(to.data, from.data, (ptrdiff_t)pixels * PM_BLOCK, (uint32_t)channels, pixels);
+    for (int i = 0; i < pixels * PM_BLOCK; i++) {
+        int c = i % PM_BLOCK * 2;
+        float even = channel_of(from.data, pixels, i / PM_BLOCK, c, channels);
+        float odd = channel_of(from.data, pixels, i / PM_BLOCK, c + 1, channels);
+        expect_pair(to.data[i], even, odd);
+        expect_pair(pm_bf16_pair(even, odd), even, odd);
     }
     free_guarded(&from);
     free_guarded(&to);
+}
+
+static void test_rounding(void **state) {
+    (void)state;
+    if (missing()) skip();
+    for (int at_end = 0; at_end < 2; at_end++)
+        for (int pixels = 1; pixels <= 130; pixels += pixels < 20 ? 1 : 55)
+            for (int channels = 1; channels <= 2 * PM_BLOCK; channels++) check_narrow(pixels, channels, at_end);
 }
 
 /* The promise is kept or refused with its reason. */

@@ -3,19 +3,18 @@
 /* Convolution in bf16, where the CPU multiplies it: products of bf16, sums in fp32.
  *
  * Two neighbouring channels are one number of 32 bits, the even one in its lower half: a pair. Maps and weights of
- * pairs have half the channels, in blocks of half as many, and kernels.h holds for them as it stands, with pairs for
- * floats. */
+ * pairs have half the channels, and kernels.h holds for them as it stands, with pairs for floats: a block is 16 pairs,
+ * a cache line of two blocks of a map of floats. */
 #ifndef POMONA_KERNELS_BF16_H
 #define POMONA_KERNELS_BF16_H
 
 #include "kernels/kernels.h"
 
-#define PM_BF16_BLOCK (PM_BLOCK / 2) /* pairs of one pixel of a block */
-
 struct pm_bf16_kernels {
     struct pm_conv_tiling conv[PM_CONV_TILINGS_MAX];
-    /* Rounds 2 x count floats, to nearest and ties to even; count: a multiple of PM_BF16_BLOCK. */
-    void (*narrow)(float *pairs, const float *from, ptrdiff_t count);
+    /* Rounds `pixels` pixels of two blocks of floats, `block` floats apart, to one of pairs, to nearest and ties to
+     * even. Channels from `channels` on become 0 and are not read; 1 <= channels <= 2 x PM_BLOCK. */
+    void (*narrow)(float *pairs, const float *from, ptrdiff_t block, uint32_t channels, ptrdiff_t pixels);
 };
 
 /* NULL where CPU, POMONA_CPU or compiler refuses. Any thread. */

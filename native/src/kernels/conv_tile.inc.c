@@ -10,10 +10,9 @@
  * after inlining. */
 #include "kernels/simd.h"
 
-/* What a product is. The including file may set them: a number of the input and of the weights has the size of a float,
- * CONV_RUN of them are one pixel of one block. */
-#ifndef CONV_RUN
-#define CONV_RUN PM_BLOCK
+/* What a product is. The including file may set them: a number of the input and of the weights has the size of a float.
+ */
+#ifndef CONV_MULTIPLY_ADD
 #define CONV_BROADCAST(from) VSET(*(from))
 #define CONV_MULTIPLY_ADD(sum, x, weight) ((sum) + (x) * (weight))
 #endif
@@ -70,8 +69,8 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
         for (; segment < stop; segment++) {
             const float *a = t->input + segment->offset;
             const ptrdiff_t length = segment->length;
-            if (constant_distance && length == CONV_RUN) {
-                UNROLL for (int k = 0; k < CONV_RUN; k++) STEP(k);
+            if (constant_distance && length == PM_BLOCK) {
+                UNROLL for (int k = 0; k < PM_BLOCK; k++) STEP(k);
             } else {
                 PM_PRAGMA(GCC unroll 1) for (ptrdiff_t k = 0; k < length; k++) STEP(k);
             }

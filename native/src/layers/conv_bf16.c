@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "layers/conv_bf16.h"
 
+#define CHANNELS (2 * PM_BLOCK) /* of a block of pairs */
+
 int pm_conv_bf16_suits(const struct pm_node *node, const struct pm_plan *plan) {
     const struct pm_map *in = &plan->maps[node->inputs[0]];
     return plan->bf16 && in->block == PM_BLOCK && in->shape.channels / node->window.groups % 2 == 0;
@@ -8,15 +10,19 @@ int pm_conv_bf16_suits(const struct pm_node *node, const struct pm_plan *plan) {
 
 /* A line between blocks keeps the same pixel of all blocks out of one set of the L1 cache. */
 struct pm_map pm_conv_bf16_map(const struct pm_map *in, uint64_t floats) {
-    struct pm_map pairs = {.shape = in->shape, .block = PM_BF16_BLOCK, .row_stride = in->row_stride / 2};
+    struct pm_map pairs = {.shape = in->shape, .block = PM_BLOCK, .row_stride = in->row_stride};
     pairs.shape.channels /= 2;
-    pairs.block_stride = (ptrdiff_t)((floats / 2 + PM_BLOCK - 1) / PM_BLOCK * PM_BLOCK + PM_BLOCK);
+    pairs.block_stride = (ptrdiff_t)floats + PM_BLOCK;
     pairs.size = (uint64_t)pairs.block_stride * pm_map_blocks(&pairs);
     return pairs;
 }
 
 void pm_conv_bf16_narrow(const struct pm_plan *plan, const struct pm_map *in, const float *from, uint64_t floats,
                          const struct pm_map *pairs, float *to) {
-    for (ptrdiff_t block = 0; block < pm_map_blocks(pairs); block++)
-        plan->bf16->narrow(to + block * pairs->block_stride, from + block * in->block_stride, (ptrdiff_t)floats / 2);
+    for (uint32_t c = 0; c < in->shape.channels; c += CHANNELS) {
+        uint32_t channels = in->shape.channels - c < CHANNELS ? in->shape.channels - c : CHANNELS;
+        plan->bf16->narrow(to, from, in->block_stride, channels, (ptrdiff_t)floats / PM_BLOCK);
+        from += 2 * in->block_stride;
+        to += pairs->block_stride;
+    }
 }

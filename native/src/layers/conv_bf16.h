@@ -10,7 +10,8 @@
 /* The plan is in bf16 and every run of input channels that the node's outputs see is one of whole pairs. */
 int pm_conv_bf16_suits(const struct pm_node *node, const struct pm_plan *plan);
 
-/* `in` as a map of pairs, whose blocks hold `floats` floats of a block of `in`. Its origin is the first of them. */
+/* `in` as a map of pairs with its distances between pixels and rows, whose blocks hold as many pixels as `floats`
+ * floats of a block of `in`. Its origin is the first of them. */
 struct pm_map pm_conv_bf16_map(const struct pm_map *in, uint64_t floats);
 
 /* Rounds `floats` floats of each block, from `from` on in the first, to a map of pairs. */

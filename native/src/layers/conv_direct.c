@@ -18,7 +18,7 @@ struct conv {
     struct pm_tilings tilings;
     struct pm_panels panels; /* behind this, in the same block of memory */
     /* The output as runs of pixels that lie evenly in input and output: its rows, or longer where nothing stands
-     * between rows. Distances in floats; those of the input in pairs where it is so seen. */
+     * between rows. Distances in floats, or in pairs. */
     uint32_t runs, run_pixels, last_pixels;
     ptrdiff_t input_pixel, input_run, output_run, residual_run;
     uint32_t sweep_runs, sweep_images;
@@ -56,7 +56,6 @@ static void choose_runs(const struct pm_node *node, const struct pm_plan *plan, 
     }
     conv->run_pixels = pixels;
     conv->input_run = dense ? (ptrdiff_t)pixels * in->block : (ptrdiff_t)window->stride[0] * in->row_stride;
-    conv->input_run /= conv->tilings.pairs ? 2 : 1;
     conv->output_run = dense ? (ptrdiff_t)pixels * PM_BLOCK : out->row_stride;
     conv->residual_run = dense ? (ptrdiff_t)pixels * PM_BLOCK : residual->row_stride;
     conv->sweep_runs = at_least_one(SWEEP_FLOATS / run_floats(node, in, conv), conv->runs);
@@ -86,7 +85,7 @@ static uint64_t sweep_floats(const struct pm_node *node, const struct pm_map *in
                              uint32_t first_run, uint32_t runs) {
     const struct pm_window *w = &node->window;
     uint32_t pixels = first_run + runs < conv->runs ? conv->run_pixels : conv->last_pixels;
-    uint64_t last_run = (runs - 1) * (uint64_t)conv->input_run * PM_BLOCK / conv->in.block;
+    uint64_t last_run = (runs - 1) * (uint64_t)conv->input_run;
     uint64_t last_row = (w->kernel[0] - 1) * (uint64_t)w->dilation[0] * (uint64_t)in->row_stride;
     uint64_t columns = (pixels - 1) * (uint64_t)w->stride[1] + (w->kernel[1] - 1) * (uint64_t)w->dilation[1] + 1;
     return last_run + last_row + columns * PM_BLOCK;
@@ -135,8 +134,7 @@ static const float *first_corner(const struct sweep *s, uint32_t i) {
     const uint32_t *padding = s->node->window.padding;
     const struct pm_map *in = &s->run->plan->maps[s->node->inputs[0]];
     ptrdiff_t corner = padding[PM_TOP] * in->row_stride + (ptrdiff_t)(padding[PM_LEFT] * in->block);
-    ptrdiff_t run = s->conv->input_run * (s->conv->tilings.pairs ? 2 : 1);
-    return pm_value(s->run, s->node->inputs[0], i) - corner + s->first_run * run;
+    return pm_value(s->run, s->node->inputs[0], i) - corner + s->first_run * s->conv->input_run;
 }
 
 /* Of the runs of a sweep; for a part, which begins within them, of all. */

@@ -3,7 +3,6 @@
 /* AVX512_BF16: one instruction multiplies 16 pairs and adds them to 16 sums. AMD's Zen 4 does as many of them a cycle
  * as of fp32; Intel's cores half as many, which gains nothing over fp32. */
 #define PM_VL 16
-#define CONV_RUN PM_BF16_BLOCK
 #define CONV_BROADCAST(from) ((vf)_mm512_set1_epi32(*(const pair_bits *)(from)))
 #define CONV_MULTIPLY_ADD(sum, x, weight) ((vf)_mm512_dpbf16_ps((__m512)(sum), (__m512bh)(weight), (__m512bh)(x)))
 #include "kernels/bf16.h"
@@ -13,27 +12,25 @@ typedef int32_t pair_bits __attribute__((may_alias));
 
 #include "kernels/conv_tile.inc.c"
 
-UP_TO_14(CONV_KERNEL, 2, 8)
 UP_TO_14(CONV_KERNEL, 2, 16)
+UP_TO_14(CONV_KERNEL, 2, 32)
 UP_TO_14(CONV_KERNEL, 2, 0)
-UP_TO_14(CONV_KERNEL, 1, 8)
 UP_TO_14(CONV_KERNEL, 1, 16)
+UP_TO_14(CONV_KERNEL, 1, 32)
 UP_TO_14(CONV_KERNEL, 1, 0)
 
-static void narrow(float *pairs, const float *from, ptrdiff_t count) {
-    ptrdiff_t i = 0;
-    for (; i + PM_BLOCK <= count; i += PM_BLOCK) {
-        const float *next = from + 2 * i;
-        __m512bh both = _mm512_cvtne2ps_pbh(_mm512_loadu_ps(next + PM_BLOCK), _mm512_loadu_ps(next));
-        _mm512_storeu_si512(pairs + i, (__m512i)both);
+static void narrow(float *pairs, const float *from, ptrdiff_t block, uint32_t channels, ptrdiff_t pixels) {
+    const uint32_t read = UINT32_MAX >> (2 * PM_BLOCK - channels);
+    for (ptrdiff_t i = 0; i < pixels * PM_BLOCK; i += PM_BLOCK) {
+        __m512 lower = _mm512_maskz_loadu_ps((__mmask16)read, from + i);
+        __m512 upper = _mm512_maskz_loadu_ps((__mmask16)(read >> PM_BLOCK), from + block + i);
+        _mm512_storeu_si512(pairs + i, (__m512i)_mm512_cvtne2ps_pbh(upper, lower));
     }
-    for (; i < count; i += PM_BF16_BLOCK)
-        _mm256_storeu_si256((__m256i *)(void *)(pairs + i), (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(from + 2 * i)));
 }
 
 const struct pm_bf16_kernels pm_bf16_kernels_avx512 = {
-    .conv = {CONV_TILING(14, 2, 8, "conv_bf16_14x32_s1_avx512"), CONV_TILING(14, 2, 16, "conv_bf16_14x32_s2_avx512"),
-             CONV_TILING(14, 2, 0, "conv_bf16_14x32_avx512"), CONV_TILING(14, 1, 8, "conv_bf16_14x16_s1_avx512"),
-             CONV_TILING(14, 1, 16, "conv_bf16_14x16_s2_avx512"), CONV_TILING(14, 1, 0, "conv_bf16_14x16_avx512")},
+    .conv = {CONV_TILING(14, 2, 16, "conv_bf16_14x32_s1_avx512"), CONV_TILING(14, 2, 32, "conv_bf16_14x32_s2_avx512"),
+             CONV_TILING(14, 2, 0, "conv_bf16_14x32_avx512"), CONV_TILING(14, 1, 16, "conv_bf16_14x16_s1_avx512"),
+             CONV_TILING(14, 1, 32, "conv_bf16_14x16_s2_avx512"), CONV_TILING(14, 1, 0, "conv_bf16_14x16_avx512")},
     .narrow = narrow,
 };
