@@ -69,6 +69,10 @@ POMONA_API const char *pomona_cpu_level(void);
 /* Multiply-accumulates a second that this thread reaches at that level, measured on registers for about 50 ms. */
 POMONA_API double pomona_cpu_peak(void);
 
+/* Whose kernels run in POMONA_PRECISION_BF16: "amx" or "avx512"; NULL where none can. Asks the system for AMX tiles, as
+ * opening a model in that precision does: the permission holds for the process. Any thread. */
+POMONA_API const char *pomona_cpu_bf16(void);
+
 /* ---- images ---------------------------------------------------------------------------------------------------- */
 
 /* Pillow's filters. BICUBIC is the default, as in Image.resize. */

@@ -40,6 +40,18 @@ static void test_level(void **state) {
     assert_string_equal(pomona_cpu_level(), best);
 }
 
+/* Tiles are asked for at level amx alone, and stand aside where the system or POMONA_CPU refuses them. */
+static void test_bf16(void **state) {
+    (void)state;
+    int tiles = pm_cpu_allows_amx();
+    if (pm_cpu_allowed() != PM_CPU_AMX) assert_false(tiles);
+    assert_int_equal(pm_cpu_allows_amx(), tiles); /* asked once, kept */
+    const char *found = pomona_cpu_bf16(), *wanted = tiles ? "amx" : "avx512";
+    if (strcmp(pomona_cpu_level(), "avx512") || !pm_cpu_allows_bf16()) assert_null(found);
+    else assert_string_equal(found, wanted);
+    print_message("           bf16 by %s\n", found ? found : "none");
+}
+
 static void test_names(void **state) {
     (void)state;
     static const char *const names[PM_CPU_LEVELS] = {"scalar", "avx2", "avx512", "vnni", "amx", "neon"};
@@ -54,6 +66,7 @@ static void test_peak(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_allowed), cmocka_unit_test(test_level),
-                                       cmocka_unit_test(test_names), cmocka_unit_test(test_peak)};
+                                       cmocka_unit_test(test_bf16), cmocka_unit_test(test_names),
+                                       cmocka_unit_test(test_peak)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

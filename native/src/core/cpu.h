@@ -24,6 +24,10 @@ enum pm_cpu_level pm_cpu_detected(void);
 /* AVX512_BF16, where the allowed level contains AVX-512. Any thread. */
 int pm_cpu_allows_bf16(void);
 
+/* AMX tiles of bf16, where the allowed level contains them and the system agrees to save their registers: that is asked
+ * for on the first call, and holds for all threads of the process. Any thread. */
+int pm_cpu_allows_amx(void);
+
 const char *pm_cpu_name(enum pm_cpu_level level);
 
 #endif

@@ -47,7 +47,7 @@ typedef void pm_conv_kernel(const struct pm_conv_tile *tile);
 
 /* One tile shape. kernels[p - 1] does p pixels, p <= pixels; each sums in the same order, so that a pixel's bits do not
  * depend on the tile it falls into. */
-#define PM_CONV_PIXELS_MAX 16
+#define PM_CONV_PIXELS_MAX 32
 struct pm_conv_tiling {
     const char *name;
     int wide; /* sums in fp64 */

@@ -76,6 +76,7 @@ static struct pm_tilings choose_tilings(const struct pm_node *node, const struct
         .pairs = pairs,
         .broad = pm_conv_tiling(list, wide, blocks, input_pixel),
         .narrow = pm_conv_tiling(list, wide, 1, input_pixel),
+        .whole_blocks = pairs && plan->bf16->whole_blocks,
         .passes = precise && in->unit ? 2 : 1,
     };
 }
@@ -218,6 +219,7 @@ static void run(const struct pm_node *node, const struct pm_run *run) {
             for (uint32_t p = 0; p < conv->panels.count; p++) run_panel(&s, &conv->panels.list[p]);
         }
     }
+    if (conv->tilings.pairs && run->plan->bf16->release) run->plan->bf16->release();
 }
 
 void pm_conv_direct_enter(const struct pm_node *node, const struct pm_run *run, uint32_t image) {

@@ -9,8 +9,11 @@
 
 static uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
+/* Slots of a pixel, those past the last channel included. */
+static uint32_t slots_of(const struct pm_map *map) { return pm_map_blocks(map) * map->block; }
+
 /* Calls for each run of consecutive floats under the window, in the order of the packed weights. `row` counts rows of
- * the kernel as if it had one group: (ky x width + kx) x channels + channel. */
+ * the kernel as if it had one group and no slot were empty: (ky x width + kx) x slots + channel. */
 typedef void segment_visit(void *context, ptrdiff_t offset, uint64_t row, ptrdiff_t length);
 
 /* Columns of the window in one run: all of an unblocked, undilated map whose channels are all seen. */
@@ -31,7 +34,7 @@ static void each_segment(const struct pm_node *node, const struct pm_map *in, co
                 ptrdiff_t offset = block * in->block_stride + (ptrdiff_t)(ky * window->dilation[0]) * in->row_stride +
                                    (ptrdiff_t)(kx * window->dilation[1]) * in->block + inside;
                 uint64_t tap = (uint64_t)ky * window->kernel[1] + kx;
-                visit(context, offset, tap * in->shape.channels + channel, (ptrdiff_t)together * (next - channel));
+                visit(context, offset, tap * slots_of(in) + channel, (ptrdiff_t)together * (next - channel));
             }
     }
 }
@@ -82,6 +85,10 @@ static struct pm_panel panel_at(const struct pm_node *node, const struct pm_plan
     uint32_t first = block * PM_BLOCK, end = first + (uint32_t)panel.tiling->blocks * PM_BLOCK;
     panel.from = first / outputs * (in->shape.channels / groups);
     panel.to = ((smaller(end, out->shape.channels) - 1) / outputs + 1) * (in->shape.channels / groups);
+    if (tilings->whole_blocks) {
+        panel.from -= panel.from % in->block;
+        panel.to = (panel.to + in->block - 1) / in->block * in->block;
+    }
     return panel;
 }
 
@@ -170,17 +177,18 @@ static float number_of(const struct packing *p, uint64_t row, uint32_t out) {
     return pm_bf16_pair((float)weight_at(p, 2 * row, out), (float)weight_at(p, 2 * row + 1, out));
 }
 
-/* Zero past the last output, and where a row belongs to another group than the output. */
+/* Zero past the last output, past the last channel, and where a row belongs to another group than the output. */
 static void pack_segment(void *context, ptrdiff_t offset, uint64_t row, ptrdiff_t length) {
     (void)offset;
     struct packing *p = context;
-    uint32_t in = p->tilings->in->shape.channels;
+    const struct pm_map *in = p->tilings->in;
     for (uint64_t end = row + (uint64_t)length; row < end; row++, p->to += p->count) {
-        uint32_t channel = (uint32_t)(row % in), group = channel / p->depth;
-        uint64_t kernel_row = row / in * p->depth + channel % p->depth;
+        uint32_t channel = (uint32_t)(row % slots_of(in)), group = channel / p->depth;
+        uint64_t kernel_row = row / slots_of(in) * p->depth + channel % p->depth;
         uint32_t begin = group * p->outputs, first = begin > p->first ? begin : p->first;
         uint32_t last = smaller(begin + p->outputs, p->first + p->count);
         memset(p->to, 0, p->count * sizeof *p->to);
+        if (channel >= in->shape.channels) continue;
         for (uint32_t c = first; c < last; c++) p->to[c - p->first] = number_of(p, kernel_row, c);
     }
 }

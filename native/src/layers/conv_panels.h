@@ -11,7 +11,7 @@
 
 struct pm_tilings {
     const struct pm_map *in; /* the input as the kernels see it, in floats or in pairs (kernels/bf16.h) */
-    int pairs;
+    int pairs, whole_blocks; /* the kernels read them */
     const struct pm_conv_tiling *broad, *narrow; /* for as many output blocks as fit, and for one */
     int passes; /* over the segments: 2 where the weights are split, see part_of in conv_panels.c */
 };

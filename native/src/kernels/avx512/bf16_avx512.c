@@ -19,7 +19,7 @@ UP_TO_14(CONV_KERNEL, 1, 16)
 UP_TO_14(CONV_KERNEL, 1, 32)
 UP_TO_14(CONV_KERNEL, 1, 0)
 
-static void narrow(float *pairs, const float *from, ptrdiff_t block, uint32_t channels, ptrdiff_t pixels) {
+void pm_bf16_narrow_avx512(float *pairs, const float *from, ptrdiff_t block, uint32_t channels, ptrdiff_t pixels) {
     const uint32_t read = UINT32_MAX >> (2 * PM_BLOCK - channels);
     for (ptrdiff_t i = 0; i < pixels * PM_BLOCK; i += PM_BLOCK) {
         __m512 lower = _mm512_maskz_loadu_ps((__mmask16)read, from + i);
@@ -29,8 +29,9 @@ static void narrow(float *pairs, const float *from, ptrdiff_t block, uint32_t ch
 }
 
 const struct pm_bf16_kernels pm_bf16_kernels_avx512 = {
+    .name = "avx512",
     .conv = {CONV_TILING(14, 2, 16, "conv_bf16_14x32_s1_avx512"), CONV_TILING(14, 2, 32, "conv_bf16_14x32_s2_avx512"),
              CONV_TILING(14, 2, 0, "conv_bf16_14x32_avx512"), CONV_TILING(14, 1, 16, "conv_bf16_14x16_s1_avx512"),
              CONV_TILING(14, 1, 32, "conv_bf16_14x16_s2_avx512"), CONV_TILING(14, 1, 0, "conv_bf16_14x16_avx512")},
-    .narrow = narrow,
+    .narrow = pm_bf16_narrow_avx512,
 };
