@@ -162,17 +162,28 @@ static float channel_of(const float *blocks, int pixels, int pixel, int c, int c
 }
 
 /* The second block lies right behind the first, or behind the guard where no channel of it counts. */
-static void check_narrow(int pixels, int channels, int at_end) {
+static void check_narrow(int pixels, int channels, int slices, int at_end) {
     struct guarded from = random_values((channels > PM_BLOCK ? 2 : 1) * pixels, at_end);
-    struct guarded to = guarded_floats((size_t)pixels * PM_BLOCK, at_end);
-    for (int i = 0; i < pixels * PM_BLOCK; i++) to.data[i] = NAN;
-    pm_bf16_kernels()->narrow(to.data, from.data, (ptrdiff_t)pixels * PM_BLOCK, (uint32_t)channels, pixels);
+    ptrdiff_t slice = (ptrdiff_t)pixels * PM_BLOCK;
+    struct guarded to = guarded_floats((size_t)(slices * slice), at_end);
+    for (int i = 0; i < slices * slice; i++) to.data[i] = NAN;
+    pm_bf16_kernels()->narrow(&(struct pm_bf16_pixels){.from = from.data,
+                                                       .pairs = to.data,
+                                                       .pixels = pixels,
+                                                       .block = (ptrdiff_t)pixels * PM_BLOCK,
+                                                       .channels = (uint32_t)channels,
+                                                       .slices = slices,
+                                                       .slice = slice});
     for (int i = 0; i < pixels * PM_BLOCK; i++) {
         int c = i % PM_BLOCK * 2;
         float even = channel_of(from.data, pixels, i / PM_BLOCK, c, channels);
         float odd = channel_of(from.data, pixels, i / PM_BLOCK, c + 1, channels);
-        expect_pair(to.data[i], even, odd);
-        expect_pair(pm_bf16_pair(even, odd), even, odd);
+        for (int s = 0; s < slices; s++, even -= nearest(even), odd -= nearest(odd)) {
+            assert_true(pm_bf16_rest(channel_of(from.data, pixels, i / PM_BLOCK, c, channels), s) == even);
+            expect_pair(to.data[s * slice + i], even, odd);
+            expect_pair(pm_bf16_pair(even, odd), even, odd);
+        }
+        if (slices == PM_BF16_SLICES) assert_true(even == 0 && odd == 0); /* nothing is lost */
     }
     free_guarded(&from);
     free_guarded(&to);
@@ -183,7 +194,8 @@ static void test_rounding(void **state) {
     if (missing()) skip();
     for (int at_end = 0; at_end < 2; at_end++)
         for (int pixels = 1; pixels <= 130; pixels += pixels < 20 ? 1 : 55)
-            for (int channels = 1; channels <= 2 * PM_BLOCK; channels++) check_narrow(pixels, channels, at_end);
+            for (int channels = 1; channels <= 2 * PM_BLOCK; channels++)
+                for (int slices = 1; slices <= PM_BF16_SLICES; slices++) check_narrow(pixels, channels, slices, at_end);
 }
 
 /* The promise is kept or refused with its reason. */

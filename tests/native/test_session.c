@@ -286,8 +286,8 @@ static void test_model_options(void **state) {
     }
     for (int precision = POMONA_PRECISION_DEFAULT; precision <= POMONA_PRECISION_AUTO + 1; precision++) {
         pomona_model_options options = {sizeof options, (pomona_precision)precision};
-        int promised =
-            precision == POMONA_PRECISION_FP32_SPLIT || (precision == POMONA_PRECISION_BF16 && !pm_cpu_allows_bf16());
+        int promised = (precision == POMONA_PRECISION_FP32_SPLIT && !pm_cpu_allows_amx()) ||
+                       (precision == POMONA_PRECISION_BF16 && !pm_cpu_allows_bf16());
         pomona_status expected = precision > POMONA_PRECISION_AUTO ? POMONA_INVALID_ARGUMENT
                                  : promised                        ? POMONA_UNSUPPORTED
                                                                    : POMONA_OK;

@@ -20,8 +20,11 @@ static pomona_status check_options(const pomona_model_options *options, pomona_e
     }
     POMONA_RETURN_IF(precision > POMONA_PRECISION_AUTO, error, POMONA_INVALID_ARGUMENT, "precision %d is unknown",
                      (int)precision);
-    POMONA_RETURN_IF(precision == POMONA_PRECISION_FP32_SPLIT, error, POMONA_UNSUPPORTED,
-                     "precision fp32-split needs AMX kernels, which this build does not have; use fp32 or auto");
+    POMONA_RETURN_IF(precision == POMONA_PRECISION_FP32_SPLIT && !(pm_bf16_kernels() && pm_bf16_kernels()->splits),
+                     error, POMONA_UNSUPPORTED,
+                     "precision fp32-split needs AMX kernels: a CPU with AMX tiles, a system that grants them, and "
+                     "POMONA_CPU not below amx; kernels here: %s; use fp32 or auto",
+                     pomona_cpu_level());
     POMONA_RETURN_IF(precision == POMONA_PRECISION_BF16 && !pm_bf16_kernels(), error, POMONA_UNSUPPORTED,
                      "precision bf16 needs a CPU with AVX512_BF16, and POMONA_CPU not below avx512; kernels here: %s; "
                      "use fp32 or auto",
@@ -119,7 +122,10 @@ pomona_status pomona_model_open_memory(const void *data, size_t length, const po
     POMONA_TRY(check_options(options, error));
     pomona_model *result = pm_allocate_zeroed(1, sizeof *result);
     POMONA_RETURN_IF(!result, error, POMONA_OUT_OF_MEMORY, "no memory for a model");
-    if (options && options->precision == POMONA_PRECISION_BF16) result->plan.bf16 = pm_bf16_kernels();
+    pomona_precision precision = options ? options->precision : POMONA_PRECISION_DEFAULT;
+    result->plan.slices = precision == POMONA_PRECISION_FP32_SPLIT ? PM_BF16_SLICES : 1;
+    if (precision == POMONA_PRECISION_BF16 || precision == POMONA_PRECISION_FP32_SPLIT)
+        result->plan.bf16 = pm_bf16_kernels();
     atomic_init(&result->references, 1);
     pomona_status status = build_aligned(result, data, length, error);
     if (status) pomona_model_close(result);

@@ -25,6 +25,16 @@ static uint32_t rounded(float value) {
     return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
 }
 
+float pm_bf16_rest(float value, int slices) {
+    for (; slices > 0; slices--) {
+        uint32_t bits = rounded(value) << 16;
+        float slice;
+        memcpy(&slice, &bits, sizeof slice);
+        value -= slice;
+    }
+    return value;
+}
+
 float pm_bf16_pair(float even, float odd) {
     float pair;
     uint32_t bits = rounded(odd) << 16 | rounded(even);

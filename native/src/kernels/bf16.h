@@ -10,9 +10,20 @@
 
 #include "kernels/kernels.h"
 
-/* Rounds `pixels` pixels of two blocks of floats, `block` floats apart, to one of pairs, to nearest and ties to even.
- * Channels from `channels` on become 0 and are not read; 1 <= channels <= 2 x PM_BLOCK. */
-typedef void pm_bf16_narrow(float *pairs, const float *from, ptrdiff_t block, uint32_t channels, ptrdiff_t pixels);
+/* Slices of bf16 whose sum is a number of fp32: it rounded, what that left rounded, and the last rest. */
+#define PM_BF16_SLICES 3
+
+/* `pixels` pixels of two blocks of floats, to be rounded to one of pairs, to nearest and ties to even. */
+struct pm_bf16_pixels {
+    const float *from;
+    float *pairs;
+    ptrdiff_t pixels, block; /* floats between the two blocks */
+    uint32_t channels;       /* of both, 1 to 2 x PM_BLOCK; those past them become 0 and are not read */
+    int slices;              /* 1 to PM_BF16_SLICES */
+    ptrdiff_t slice;         /* pairs between slices */
+};
+
+typedef void pm_bf16_narrow(const struct pm_bf16_pixels *pixels);
 pm_bf16_narrow pm_bf16_narrow_avx512;
 
 struct pm_bf16_kernels {
@@ -22,6 +33,7 @@ struct pm_bf16_kernels {
     void (*release)(void); /* NULL, or gives up what kernels hold of the thread's registers; after each layer */
     int whole_blocks;      /* every segment is one: a tap's 16 pairs, with zeros for weights that are not there */
     int beats_winograd;    /* multiplies more than as many times faster than fp32 as Winograd saves products */
+    int splits;            /* so fast that fp32-split gains: six products of slices for one of fp32 */
 };
 
 /* The fastest, or NULL where CPU, POMONA_CPU or compiler refuses all. Asks the system for AMX, once a process. Any
@@ -30,5 +42,8 @@ const struct pm_bf16_kernels *pm_bf16_kernels(void);
 
 /* As `narrow` does with two floats. Finite ones alone. */
 float pm_bf16_pair(float even, float odd);
+
+/* What so many slices leave of a number; exact. */
+float pm_bf16_rest(float value, int slices);
 
 #endif

@@ -131,4 +131,5 @@ void pm_conv_bands_run(const struct pm_node *node, const struct pm_run *run, pm_
             run_panel(node, run, image, &b, read);
         }
     }
+    pm_conv_direct_leave(conv, run);
 }

@@ -20,8 +20,15 @@ struct pm_map pm_conv_bf16_map(const struct pm_map *in, uint64_t floats) {
 void pm_conv_bf16_narrow(const struct pm_plan *plan, const struct pm_map *in, const float *from, uint64_t floats,
                          const struct pm_map *pairs, float *to) {
     for (uint32_t c = 0; c < in->shape.channels; c += CHANNELS) {
-        uint32_t channels = in->shape.channels - c < CHANNELS ? in->shape.channels - c : CHANNELS;
-        plan->bf16->narrow(to, from, in->block_stride, channels, (ptrdiff_t)floats / PM_BLOCK);
+        plan->bf16->narrow(&(struct pm_bf16_pixels){
+            .from = from,
+            .pairs = to,
+            .pixels = (ptrdiff_t)floats / PM_BLOCK,
+            .block = in->block_stride,
+            .channels = in->shape.channels - c < CHANNELS ? in->shape.channels - c : CHANNELS,
+            .slices = plan->slices,
+            .slice = (ptrdiff_t)pairs->size,
+        });
         from += 2 * in->block_stride;
         to += pairs->block_stride;
     }

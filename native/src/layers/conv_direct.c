@@ -63,21 +63,25 @@ static void choose_runs(const struct pm_node *node, const struct pm_plan *plan, 
     if (node->banded) conv->sweep_runs = conv->runs, conv->sweep_images = 1;
 }
 
-static struct pm_tilings choose_tilings(const struct pm_node *node, const struct pm_plan *plan, const struct pm_map *in,
-                                        int pairs) {
+static int is_precise(const struct pm_node *node, const struct pm_plan *plan) {
     const struct pm_window *window = &node->window;
-    uint64_t products = (uint64_t)window->kernel[0] * window->kernel[1] * (in->shape.channels / window->groups);
+    uint32_t channels = plan->maps[node->inputs[0]].shape.channels;
+    return pm_is_wide(node, plan, (uint64_t)window->kernel[0] * window->kernel[1] * (channels / window->groups));
+}
+
+static struct pm_tilings choose_tilings(const struct pm_node *node, const struct pm_plan *plan, const struct pm_map *in,
+                                        int slices) {
     uint32_t blocks = pm_map_blocks(&plan->maps[node->value]);
-    int precise = pm_is_wide(node, plan, products), wide = precise && !in->unit;
-    ptrdiff_t input_pixel = (ptrdiff_t)(window->stride[1] * in->block);
-    const struct pm_conv_tiling *list = pairs ? plan->bf16->conv : plan->kernels->conv;
+    int precise = is_precise(node, plan), wide = precise && !in->unit;
+    ptrdiff_t input_pixel = (ptrdiff_t)(node->window.stride[1] * in->block);
+    const struct pm_conv_tiling *list = slices ? plan->bf16->conv : plan->kernels->conv;
     return (struct pm_tilings){
         .in = in,
-        .pairs = pairs,
+        .slices = slices,
         .broad = pm_conv_tiling(list, wide, blocks, input_pixel),
         .narrow = pm_conv_tiling(list, wide, 1, input_pixel),
-        .whole_blocks = pairs && plan->bf16->whole_blocks,
-        .passes = precise && in->unit ? 2 : 1,
+        .whole_blocks = slices && plan->bf16->whole_blocks,
+        .passes = pm_panels_passes(in, slices, precise),
     };
 }
 
@@ -94,9 +98,9 @@ static uint64_t sweep_floats(const struct pm_node *node, const struct pm_map *in
 
 static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
     const struct pm_map *in = &plan->maps[node->inputs[0]];
-    int pairs = pm_conv_bf16_suits(node, plan);
-    struct pm_map seen = pairs ? pm_conv_bf16_map(in, 0) : *in;
-    struct pm_tilings tilings = choose_tilings(node, plan, &seen, pairs);
+    int slices = pm_conv_bf16_suits(node, plan) && !is_precise(node, plan) ? plan->slices : 0;
+    struct pm_map seen = slices ? pm_conv_bf16_map(in, 0) : *in;
+    struct pm_tilings tilings = choose_tilings(node, plan, &seen, slices);
     struct conv *conv = pm_allocate_zeroed(1, sizeof *conv + pm_panels_size(node, plan, &tilings));
     POMONA_RETURN_IF(!conv, error, POMONA_OUT_OF_MEMORY, "layer %s: no memory for its segments", node->name);
     node->state = conv;
@@ -105,9 +109,9 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
     conv->tilings.in = &conv->in;
     conv->input_pixel = (ptrdiff_t)(node->window.stride[1] * seen.block);
     choose_runs(node, plan, conv);
-    if (pairs) {
+    if (slices) {
         conv->in = pm_conv_bf16_map(in, sweep_floats(node, in, conv, 0, conv->sweep_runs));
-        node->scratch_floats = conv->in.size * conv->sweep_images;
+        node->scratch_floats = conv->in.size * (uint64_t)slices * conv->sweep_images;
     }
     conv->panels = pm_panels_make(node, plan, &conv->tilings, conv + 1);
     node->kernel = conv->panels.list->tiling->name;
@@ -140,7 +144,7 @@ static const float *first_corner(const struct sweep *s, uint32_t i) {
 
 /* Of the runs of a sweep; for a part, which begins within them, of all. */
 static float *pairs_of(const struct sweep *s, uint32_t i) {
-    return s->run->scratch + (i - s->first_image) * s->conv->in.size +
+    return s->run->scratch + (i - s->first_image) * (uint64_t)s->conv->tilings.slices * s->conv->in.size +
            (s->part ? s->part->first * s->conv->input_run : 0);
 }
 
@@ -190,7 +194,7 @@ static void run_panel(const struct sweep *s, const struct pm_panel *panel) {
     const struct conv *conv = s->conv;
     struct pm_conv_tile tile = tile_of(s, panel);
     for (uint32_t i = s->first_image; i < s->first_image + s->images; i++) {
-        tile.input = conv->tilings.pairs ? pairs_of(s, i) : first_corner(s, i);
+        tile.input = conv->tilings.slices ? pairs_of(s, i) : first_corner(s, i);
         tile.output = output_of(s, panel, i);
         tile.residual = residual_of(s, &tile, panel, i);
         for (uint32_t r = s->first_run; r < s->first_run + s->runs; r++) {
@@ -215,17 +219,22 @@ static void run(const struct pm_node *node, const struct pm_run *run) {
         s.images = smaller(conv->sweep_images, run->count - s.first_image);
         for (s.first_run = 0; s.first_run < conv->runs; s.first_run += s.runs) {
             s.runs = smaller(conv->sweep_runs, conv->runs - s.first_run);
-            if (conv->tilings.pairs) narrow_sweep(&s);
+            if (conv->tilings.slices) narrow_sweep(&s);
             for (uint32_t p = 0; p < conv->panels.count; p++) run_panel(&s, &conv->panels.list[p]);
         }
     }
-    if (conv->tilings.pairs && run->plan->bf16->release) run->plan->bf16->release();
+    pm_conv_direct_leave(node, run);
+}
+
+void pm_conv_direct_leave(const struct pm_node *node, const struct pm_run *run) {
+    const struct conv *conv = node->state;
+    if (conv->tilings.slices && run->plan->bf16->release) run->plan->bf16->release();
 }
 
 void pm_conv_direct_enter(const struct pm_node *node, const struct pm_run *run, uint32_t image) {
     const struct conv *conv = node->state;
     struct sweep all = {node, conv, run, image, 1, 0, conv->runs, NULL};
-    if (conv->tilings.pairs) narrow_sweep(&all);
+    if (conv->tilings.slices) narrow_sweep(&all);
 }
 
 void pm_conv_direct_part(const struct pm_node *node, const struct pm_run *run, const struct pm_conv_part *part) {

@@ -39,6 +39,20 @@ static void each_segment(const struct pm_node *node, const struct pm_map *in, co
     }
 }
 
+/* Slices of input and weights that passes multiply, small products first. One slice has the last pass alone; of three
+ * slices' nine products those below 2^-26 of the whole are left out. */
+static const struct { int input, weight; } products[] = {{2, 0}, {0, 2}, {1, 1}, {1, 0}, {0, 1}, {0, 0}};
+
+#define PRODUCTS ((int)(sizeof products / sizeof *products))
+
+/* The product of a pass over slices. */
+static int product_of(const struct pm_tilings *tilings, int pass) { return PRODUCTS - tilings->passes + pass; }
+
+int pm_panels_passes(const struct pm_map *in, int slices, int precise) {
+    if (slices) return slices > 1 ? PRODUCTS : 1;
+    return precise && in->unit ? 2 : 1;
+}
+
 static void count_segment(void *context, ptrdiff_t offset, uint64_t row, ptrdiff_t length) {
     (void)offset, (void)row, (void)length;
     ++*(size_t *)context;
@@ -47,12 +61,13 @@ static void count_segment(void *context, ptrdiff_t offset, uint64_t row, ptrdiff
 struct listing {
     struct pm_panel *panel;
     struct pm_segment *next;
+    ptrdiff_t slice; /* offset of the input's slice */
 };
 
 static void add_segment(void *context, ptrdiff_t offset, uint64_t row, ptrdiff_t length) {
     (void)row;
     struct listing *listing = context;
-    *listing->next++ = (struct pm_segment){offset, length};
+    *listing->next++ = (struct pm_segment){listing->slice + offset, length};
     listing->panel->segment_count++;
     listing->panel->depth += (uint64_t)length;
 }
@@ -61,8 +76,12 @@ static void add_segment(void *context, ptrdiff_t offset, uint64_t row, ptrdiff_t
 static void add_segments(const struct pm_node *node, const struct pm_tilings *tilings, struct listing *listing) {
     struct pm_panel *panel = listing->panel;
     panel->segments = listing->next;
-    for (int pass = 0; pass < tilings->passes; pass++) each_segment(node, tilings->in, panel, add_segment, listing);
-    int whole = tilings->passes > 1 || tilings->pairs;
+    for (int pass = 0; pass < tilings->passes; pass++) {
+        int slice = tilings->slices ? products[product_of(tilings, pass)].input : 0;
+        listing->slice = slice * (ptrdiff_t)tilings->in->size;
+        each_segment(node, tilings->in, panel, add_segment, listing);
+    }
+    int whole = tilings->passes > 1 || tilings->slices;
     panel->partial_segments = whole ? panel->segment_count / tilings->passes : pm_partial_segments(node);
 }
 
@@ -173,8 +192,10 @@ static double part_of(const struct packing *p, uint64_t row, uint32_t out) {
 
 /* What the kernels multiply with number `row` of the input: a weight, or those of a pair. */
 static float number_of(const struct packing *p, uint64_t row, uint32_t out) {
-    if (!p->tilings->pairs) return (float)part_of(p, row, out);
-    return pm_bf16_pair((float)weight_at(p, 2 * row, out), (float)weight_at(p, 2 * row + 1, out));
+    if (!p->tilings->slices) return (float)part_of(p, row, out);
+    int slice = products[product_of(p->tilings, p->pass)].weight;
+    float even = (float)weight_at(p, 2 * row, out), odd = (float)weight_at(p, 2 * row + 1, out);
+    return pm_bf16_pair(pm_bf16_rest(even, slice), pm_bf16_rest(odd, slice));
 }
 
 /* Zero past the last output, past the last channel, and where a row belongs to another group than the output. */

@@ -11,9 +11,10 @@
 
 struct pm_tilings {
     const struct pm_map *in; /* the input as the kernels see it, in floats or in pairs (kernels/bf16.h) */
-    int pairs, whole_blocks; /* the kernels read them */
+    int slices;              /* the kernels read pairs of so many slices; 0: floats */
+    int whole_blocks;        /* the kernels take no others */
     const struct pm_conv_tiling *broad, *narrow; /* for as many output blocks as fit, and for one */
-    int passes; /* over the segments: 2 where the weights are split, see part_of in conv_panels.c */
+    int passes;                                  /* over the segments, pm_panels_passes */
 };
 
 /* Output blocks that one call of a kernel makes. */
@@ -32,6 +33,9 @@ struct pm_panels {
     struct pm_panel *list;
     struct pm_segment *segments; /* of all panels; one list for all where there is one group */
 };
+
+/* 2 where the input is of whole numbers and the sum `precise`, more where both are split; see conv_panels.c. */
+int pm_panels_passes(const struct pm_map *in, int slices, int precise);
 
 /* Bytes of list and segments, whatever the strides of the input. */
 size_t pm_panels_size(const struct pm_node *node, const struct pm_plan *plan, const struct pm_tilings *tilings);

@@ -30,7 +30,7 @@ struct winograd {
 int pm_conv_winograd_suits(const struct pm_node *node, const struct pm_plan *plan) {
     const struct pm_window *w = &node->window;
     const struct pm_map *in = &plan->maps[node->inputs[0]];
-    int faster = plan->kernels->winograd_input && !(plan->bf16 && plan->bf16->beats_winograd);
+    int faster = plan->kernels->winograd_input && !(plan->bf16 && plan->slices == 1 && plan->bf16->beats_winograd);
     return faster && in->block == PM_BLOCK && w->kernel[0] == 3 && w->kernel[1] == 3 && w->stride[0] == 1 &&
            w->stride[1] == 1 && w->dilation[0] == 1 && w->dilation[1] == 1 && w->groups == 1 &&
            in->shape.channels >= MIN_CHANNELS && node->shape.channels >= MIN_CHANNELS &&

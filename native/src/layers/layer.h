@@ -87,6 +87,7 @@ struct pm_node {
 struct pm_plan {
     const struct pm_kernels *kernels;
     const struct pm_bf16_kernels *bf16; /* NULL: convolutions in fp32 */
+    int slices;                         /* of bf16 for a number: 1, or PM_BF16_SLICES, which keep its accuracy */
     const struct pm_map *maps;          /* by value */
     uint64_t slice;                     /* floats of the arena for one image */
     uint64_t scratch;                   /* floats that any one layer needs */
@@ -119,11 +120,12 @@ enum {
 };
 
 /* Errors made early pass through all that follows, and a short sum costs little: the first layers of a network are
- * summed in fp64 where the sum is short (docs/numerics.md has the measurements). bf16 has larger errors than that. */
+ * summed in fp64 where the sum is short (docs/numerics.md has the measurements). bf16 in one slice has larger errors
+ * than that. */
 #define PM_WIDE_LAYERS 3
 #define PM_WIDE_DEPTH 32
 static inline int pm_is_wide(const struct pm_node *node, const struct pm_plan *plan, uint64_t products) {
-    return !plan->bf16 && node->order < PM_WIDE_LAYERS && products <= PM_WIDE_DEPTH;
+    return (!plan->bf16 || plan->slices > 1) && node->order < PM_WIDE_LAYERS && products <= PM_WIDE_DEPTH;
 }
 
 /* Segments of fp32 products, 16 each as a rule, that are summed by themselves before they join the total: half as many

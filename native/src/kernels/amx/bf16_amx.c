@@ -115,8 +115,9 @@ static void conv_2_blocks(const struct pm_conv_tile *t, int pixels) {
 
 #define UP_TO_32(X)                                                                                                    \
     X(1)                                                                                                               \
-    X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20) X(21)    \
-        X(22) X(23) X(24) X(25) X(26) X(27) X(28) X(29) X(30) X(31) X(32)
+    X(2)                                                                                                               \
+    X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20) X(21) X(22)   \
+        X(23) X(24) X(25) X(26) X(27) X(28) X(29) X(30) X(31) X(32)
 
 #define KERNELS(pixels)                                                                                                \
     static void conv_##pixels##x1(const struct pm_conv_tile *t) { conv_1_block(t, pixels); }                           \
@@ -134,4 +135,5 @@ const struct pm_bf16_kernels pm_bf16_kernels_amx = {
     .release = release,
     .whole_blocks = 1,
     .beats_winograd = 1,
+    .splits = 1,
 };

@@ -19,12 +19,20 @@ UP_TO_14(CONV_KERNEL, 1, 16)
 UP_TO_14(CONV_KERNEL, 1, 32)
 UP_TO_14(CONV_KERNEL, 1, 0)
 
-void pm_bf16_narrow_avx512(float *pairs, const float *from, ptrdiff_t block, uint32_t channels, ptrdiff_t pixels) {
-    const uint32_t read = UINT32_MAX >> (2 * PM_BLOCK - channels);
-    for (ptrdiff_t i = 0; i < pixels * PM_BLOCK; i += PM_BLOCK) {
-        __m512 lower = _mm512_maskz_loadu_ps((__mmask16)read, from + i);
-        __m512 upper = _mm512_maskz_loadu_ps((__mmask16)(read >> PM_BLOCK), from + block + i);
-        _mm512_storeu_si512(pairs + i, (__m512i)_mm512_cvtne2ps_pbh(upper, lower));
+/* Sixteen numbers of bf16 as floats. */
+static __m512 widened(__m256i numbers) { return (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(numbers), 16); }
+
+void pm_bf16_narrow_avx512(const struct pm_bf16_pixels *p) {
+    const uint32_t read = UINT32_MAX >> (2 * PM_BLOCK - p->channels);
+    for (ptrdiff_t i = 0; i < p->pixels * PM_BLOCK; i += PM_BLOCK) {
+        __m512 lower = _mm512_maskz_loadu_ps((__mmask16)read, p->from + i);
+        __m512 upper = _mm512_maskz_loadu_ps((__mmask16)(read >> PM_BLOCK), p->from + p->block + i);
+        for (int slice = 0; slice < p->slices; slice++) {
+            __m512i pairs = (__m512i)_mm512_cvtne2ps_pbh(upper, lower);
+            _mm512_storeu_si512(p->pairs + slice * p->slice + i, pairs);
+            lower -= widened(_mm512_castsi512_si256(pairs));
+            upper -= widened(_mm512_extracti64x4_epi64(pairs, 1));
+        }
     }
 }
 
