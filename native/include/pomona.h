@@ -137,7 +137,7 @@ typedef struct pomona_model pomona_model;
 
 /* A promise, not a hint: where CPU or kernels refuse, opening fails with UNSUPPORTED. AUTO takes the fastest that keeps
  * fp32 accuracy. BF16 rounds inputs and weights of convolutions to bf16 and sums in fp32, where that is the faster way;
- * docs/numerics.md tells what it costs. */
+ * docs/numerics.md tells what it costs. FP32_SPLIT makes fp32's accuracy of several products of bf16; AMX alone. */
 typedef enum pomona_precision {
     POMONA_PRECISION_DEFAULT = 0, /* FP32 */
     POMONA_PRECISION_FP32,
