@@ -286,6 +286,26 @@ static void test_batches_and_release(void **state) {
     free_model(&file);
 }
 
+/* A convolution that its reader runs by bands is released by it: the last layer here. */
+static void test_bands_release(void **state) {
+    (void)state;
+    if (missing()) skip();
+    static const uint32_t one[] = {1, 1}, three[] = {3, 3};
+    struct model_maker maker;
+    maker_begin(&maker, SIDE, SIDE, 6);
+    maker_conv(&maker, "expand", lead_in(&maker, 1, 24), one, 24, 96, 1, NULL);
+    maker_depthwise(&maker, "depthwise", "expand", three, 96, 1, "{\"padding\": \"same\"}");
+    maker_features(&maker, "depthwise");
+    struct model_file file = maker_write(&maker);
+    size_t length;
+    long before = amx_counts().multiplications;
+    free(vectors_of(&file, POMONA_PRECISION_BF16, 1, 2, &length));
+    assert_true(amx_counts().multiplications > before);
+    assert_int_equal(amx_counts().configured, 0);
+    free_model(&file);
+    maker_end(&maker);
+}
+
 static double distance(const float *a, const float *b, size_t count) {
     double difference = 0, whole = 0;
     for (size_t i = 0; i < count; i++) {
@@ -402,6 +422,7 @@ int main(void) {
         cmocka_unit_test(test_tiles),
         cmocka_unit_test(test_shapes_are_kept_until_release),
         cmocka_unit_test(test_batches_and_release),
+        cmocka_unit_test(test_bands_release),
         cmocka_unit_test(test_agrees_with_vectors),
         cmocka_unit_test(test_no_winograd),
         cmocka_unit_test(test_split_windows),

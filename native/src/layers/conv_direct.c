@@ -210,6 +210,11 @@ static void run_panel(const struct sweep *s, const struct pm_panel *panel) {
     }
 }
 
+void pm_conv_direct_leave(const struct pm_node *node, const struct pm_run *run) {
+    const struct conv *conv = node->state;
+    if (conv->tilings.slices && run->plan->bf16->release) run->plan->bf16->release();
+}
+
 /* Sweeps keep the input of a few rows, or of a few small images, in cache while all output channels are made from it.
  * Their size never changes a result. */
 static void run(const struct pm_node *node, const struct pm_run *run) {
@@ -224,11 +229,6 @@ static void run(const struct pm_node *node, const struct pm_run *run) {
         }
     }
     pm_conv_direct_leave(node, run);
-}
-
-void pm_conv_direct_leave(const struct pm_node *node, const struct pm_run *run) {
-    const struct conv *conv = node->state;
-    if (conv->tilings.slices && run->plan->bf16->release) run->plan->bf16->release();
 }
 
 void pm_conv_direct_enter(const struct pm_node *node, const struct pm_run *run, uint32_t image) {

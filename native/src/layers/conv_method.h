@@ -27,8 +27,10 @@ struct pm_conv_part {
 
 /* To be called for an image before its parts: rounds its input to bf16 where that is wanted, to run->scratch. */
 void pm_conv_direct_enter(const struct pm_node *node, const struct pm_run *run, uint32_t image);
-void pm_conv_direct_leave(const struct pm_node *node, const struct pm_run *run); /* after the last part of all */
 void pm_conv_direct_part(const struct pm_node *node, const struct pm_run *run, const struct pm_conv_part *part);
+
+/* To be called after the last part of all images: gives up what kernels hold of the thread's registers. */
+void pm_conv_direct_leave(const struct pm_node *node, const struct pm_run *run);
 
 /* NULL past the last; and the most output blocks that a panel has. */
 const struct pm_panel *pm_conv_direct_panel(const struct pm_node *node, uint32_t index);
