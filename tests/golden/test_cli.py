@@ -266,7 +266,7 @@ def test_bad_model(images, tmp_path):
 
 
 def test_unsupported(images):
-    refused(features("--precision", "fp32-split", images[0]), 3, "fp32-split", "AMX")
+    refused(features("--precision", "fp32-split", images[0], level="avx512"), 3, "fp32-split", "AMX")
     refused(features("--precision", "bf16", images[0], level="avx2"), 3, "bf16", "AVX512_BF16")
     refused(features("--top", "5", images[0]), 3, "no classifier")
 
@@ -330,3 +330,4 @@ def test_doctor(mask):
     assert done.returncode == 0 and {"pomona", "system", "kernels", "limits", "processors"} <= lines.keys()
     assert lines["kernels"].endswith(f"(POMONA_CPU={mask})")
     assert mask == "" or lines["kernels"].startswith("scalar ")
+    assert lines["bf16"] in (("none",) if mask else ("amx", "avx512", "none"))

@@ -3,6 +3,11 @@
 /* The AMX kernels as they are, compiled once more, against the emulation. */
 #include "amx_emulated.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
 #include "amx_emulation.h"
 
 #define pm_bf16_kernels_amx pm_bf16_kernels_emulated
@@ -16,6 +21,13 @@ const struct pm_bf16_kernels *__real_pm_bf16_kernels(void);
 const struct pm_bf16_kernels *__wrap_pm_bf16_kernels(void);
 
 const struct pm_bf16_kernels *__wrap_pm_bf16_kernels(void) {
-    const struct pm_bf16_kernels *own = __real_pm_bf16_kernels();
-    return own && emulated ? &pm_bf16_kernels_emulated : own;
+  const struct pm_bf16_kernels *own = __real_pm_bf16_kernels();
+  return own && emulated ? &pm_bf16_kernels_emulated : own;
+}
+
+int cannot_emulate_amx(void) {
+  int cannot = !__real_pm_bf16_kernels();
+  if (cannot)
+    print_message("this CPU, or POMONA_CPU, has no AVX512_BF16\n");
+  return cannot;
 }

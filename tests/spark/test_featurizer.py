@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The stage on whole images: the command line's numbers in every shape, and refusals that say why."""
 
+import re
+
 import numpy as np
 import pytest
 from pyspark.ml.functions import vector_to_array
@@ -8,7 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, BinaryType, FloatType, StringType, StructField, StructType
 
 from pomona.spark import ImageFeaturizer, diagnostics
-from support.built import TINY, features_by_cli, skip_without_bf16
+from support.built import TINY, features_by_cli, run_cli, skip_without_bf16
 from support.material import built_model
 from support.vectors import by_name, rows_by_name
 
@@ -124,7 +126,6 @@ REFUSED = [
     ({"errorCol": "features"}, "are both features"),
     ({"modelPath": "/no/such/model"}, "does not exist"),
     ({"modelPath": "/tmp"}, "is a directory"),
-    ({"precision": "fp32-split"}, "needs AMX kernels"),
     ({"pooling": "median"}, "choose one of avg, max, none"),
     ({"mode": "lenient"}, "choose one of permissive, dropmalformed, failfast"),
     ({"batchSize": 0}, "batchSize"),
@@ -136,6 +137,13 @@ REFUSED = [
 def test_wrong_params_are_refused_on_the_driver(read, images, params, message):
     with pytest.raises(Exception, match=message):
         ImageFeaturizer(**{"modelPath": str(TINY), **params}).transform(read(*images))
+
+
+def test_a_precision_that_the_cpu_lacks_is_refused_on_the_driver(read, images):
+    if re.search(r"^bf16 +amx$", run_cli("doctor").stdout, re.MULTILINE):
+        pytest.skip("this CPU has AMX")
+    with pytest.raises(Exception, match="needs AMX kernels"):
+        ImageFeaturizer(modelPath=str(TINY), precision="fp32-split").transform(read(*images))
 
 
 def test_a_missing_model_path_is_named(read, images):
