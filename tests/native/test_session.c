@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "core/cpu.h"
 #include "core/memory.h"
 #include "jpeg_maker.h"
+#include "kernels/bf16.h"
 #include "malloc_watch.h"
 #include "naive_net.h"
 
@@ -286,8 +286,9 @@ static void test_model_options(void **state) {
     }
     for (int precision = POMONA_PRECISION_DEFAULT; precision <= POMONA_PRECISION_AUTO + 1; precision++) {
         pomona_model_options options = {sizeof options, (pomona_precision)precision};
-        int promised = (precision == POMONA_PRECISION_FP32_SPLIT && !pm_cpu_allows_amx()) ||
-                       (precision == POMONA_PRECISION_BF16 && !pm_cpu_allows_bf16());
+        const struct pm_bf16_kernels *kernels = pm_bf16_kernels();
+        int promised = (precision == POMONA_PRECISION_FP32_SPLIT && !(kernels && kernels->splits)) ||
+                       (precision == POMONA_PRECISION_BF16 && !kernels);
         pomona_status expected = precision > POMONA_PRECISION_AUTO ? POMONA_INVALID_ARGUMENT
                                  : promised                        ? POMONA_UNSUPPORTED
                                                                    : POMONA_OK;

@@ -35,7 +35,7 @@ struct tile_shapes {
  * and most runs of tiles need one. */
 static _Thread_local int shaped_for;
 
-/* Rows of the first half, and of the second, which is empty up to one register of pixels. */
+/* Of two halves; there is no second up to one register of pixels, and its shape then does not matter. */
 static int first_half(int pixels) { return pixels > ROWS ? (pixels + 1) / 2 : pixels; }
 
 static void shape_tiles(int pixels) {
@@ -113,11 +113,10 @@ static void conv_2_blocks(const struct pm_conv_tile *t, int pixels) {
     else multiply(t, pixels, 1, 2);
 }
 
-#define UP_TO_32(X)                                                                                                    \
-    X(1)                                                                                                               \
-    X(2)                                                                                                               \
-    X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20) X(21) X(22)   \
-        X(23) X(24) X(25) X(26) X(27) X(28) X(29) X(30) X(31) X(32)
+#define UP_TO_8(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
+#define UP_TO_16(X) UP_TO_8(X) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16)
+#define UP_TO_24(X) UP_TO_16(X) X(17) X(18) X(19) X(20) X(21) X(22) X(23) X(24)
+#define UP_TO_32(X) UP_TO_24(X) X(25) X(26) X(27) X(28) X(29) X(30) X(31) X(32)
 
 #define KERNELS(pixels)                                                                                                \
     static void conv_##pixels##x1(const struct pm_conv_tile *t) { conv_1_block(t, pixels); }                           \
