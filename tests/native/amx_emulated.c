@@ -21,13 +21,12 @@ const struct pm_bf16_kernels *__real_pm_bf16_kernels(void);
 const struct pm_bf16_kernels *__wrap_pm_bf16_kernels(void);
 
 const struct pm_bf16_kernels *__wrap_pm_bf16_kernels(void) {
-  const struct pm_bf16_kernels *own = __real_pm_bf16_kernels();
-  return own && emulated ? &pm_bf16_kernels_emulated : own;
+    const struct pm_bf16_kernels *own = __real_pm_bf16_kernels();
+    return own && emulated ? &pm_bf16_kernels_emulated : own;
 }
 
 int cannot_emulate_amx(void) {
-  int cannot = !__real_pm_bf16_kernels();
-  if (cannot)
-    print_message("this CPU, or POMONA_CPU, has no AVX512_BF16\n");
-  return cannot;
+    int cannot = !__real_pm_bf16_kernels();
+    if (cannot) print_message("this CPU, or POMONA_CPU, has no AVX512_BF16\n");
+    return cannot;
 }
