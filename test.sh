@@ -8,7 +8,7 @@ set -euo pipefail
 readonly RESULTS=$BUILD/test-results
 readonly SHARED=${POMONA_SHARED:-$TOP/../shared}
 readonly USUAL=(shell format ruff native jvm python golden spark integration)
-readonly EXTRA=(asan tsan native-scalar native-avx2 golden-scalar golden-avx2 spark4)
+readonly EXTRA=(asan tsan native-scalar native-avx2 golden-scalar golden-avx2 neon spark4)
 
 usage() {
     cat <<END
@@ -53,6 +53,7 @@ suite_native-scalar() { POMONA_CPU=scalar run_ctest release "$1"; }
 suite_native-avx2() { POMONA_CPU=avx2 run_ctest release "$1"; }
 suite_asan() { build_native asan && run_ctest asan "$1"; }
 suite_tsan() { build_native tsan && run_ctest tsan "$1"; }
+suite_neon() { install_arm64_packages && build_native neon && run_ctest neon "$1"; }
 
 # The surefire reports of a run before would be counted again.
 suite_jvm() {

@@ -83,14 +83,19 @@ apt_install() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
 }
 
+# may_install PACKAGE...: or the end, with what to do.
+may_install() {
+    say "==> installing $*"
+    has_command apt-get || fail 3 "this machine has no apt-get: install $* by its own means"
+    [ "$(id -u)" -eq 0 ] || has_command sudo || fail 3 "neither root nor sudo: as root, apt-get install $*"
+}
+
 # install_packages run|tests
 install_packages() {
     local packages
     mapfile -t packages < <(missing_packages "$1")
     if [ ${#packages[@]} -gt 0 ]; then
-        say "==> installing ${packages[*]}"
-        has_command apt-get || fail 3 "this machine has no apt-get: install ${packages[*]} by its own means"
-        [ "$(id -u)" -eq 0 ] || has_command sudo || fail 3 "neither root nor sudo: as root, apt-get install ${packages[*]}"
+        may_install "${packages[@]}"
         quietly apt-update apt_update
         quietly apt-install apt_install ca-certificates "${packages[@]/#jdk/$(jdk_package)}"
     fi
@@ -98,6 +103,50 @@ install_packages() {
     version=$(cmake --version | awk 'NR == 1 {print $3}')
     printf '%s\n' "$CMAKE_AT_LEAST" "$version" | sort -VC ||
         fail 3 "CMake $version is too old: $CMAKE_AT_LEAST is needed (Debian 12, Ubuntu 24.04, or pip install cmake)"
+}
+
+# ---- packages of another architecture ----------------------------------------------------------------------------
+
+has_arm64_library() { PKG_CONFIG_LIBDIR=/usr/lib/aarch64-linux-gnu/pkgconfig has_library "$1"; }
+
+# What a build for aarch64 and its run under qemu need beside `missing_packages tests`, judged in the same way.
+missing_arm64_packages() {
+    has_command aarch64-linux-gnu-gcc || echo gcc-aarch64-linux-gnu
+    has_command qemu-aarch64 || has_command qemu-aarch64-static || echo qemu-user
+    has_arm64_library libjpeg || echo libjpeg-dev:arm64
+    has_arm64_library libcjson || echo libcjson-dev:arm64
+    has_arm64_library zlib || echo zlib1g-dev:arm64
+    has_arm64_library lapacke || echo liblapacke-dev:arm64
+    [ -e /usr/lib/aarch64-linux-gnu/libopenblas.so.0 ] || echo libopenblas0-pthread:arm64
+    has_arm64_library cmocka || echo libcmocka-dev:arm64
+}
+
+# without PACKAGE...: those that no archive of this machine holds.
+without() {
+    local name
+    for name in "$@"; do apt-cache show "$name" >/dev/null 2>&1 || echo "$name"; done
+}
+
+# Makes apt look for arm64 too. Where that is kept in another archive, as Ubuntu's, every update would fail from then
+# on: undone.
+add_arm64() {
+    if ! dpkg --print-foreign-architectures | grep -qx arm64; then
+        as_root dpkg --add-architecture arm64
+        apt_update && return
+        as_root dpkg --remove-architecture arm64
+    fi
+    apt_update
+}
+
+install_arm64_packages() {
+    local packages absent
+    mapfile -t packages < <(missing_arm64_packages)
+    [ ${#packages[@]} -gt 0 ] || return 0
+    may_install "${packages[@]}"
+    quietly apt-arm64 add_arm64
+    mapfile -t absent < <(without "${packages[@]}")
+    [ ${#absent[@]} -eq 0 ] || fail 3 "no archive of this machine holds ${absent[*]}: a build for aarch64 needs Debian 12's"
+    quietly apt-install-arm64 apt_install "${packages[@]}"
 }
 
 # ---- stamps ------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@
 
 #include "kernels/simd.h"
 
-#if PM_VL == 16
+#if PM_VL != 8
 #define DEPTHWISE_PIXELS 7 /* 14 of 32 registers; the maps of the common networks are 7 x 2^n wide */
 #else
 #define DEPTHWISE_PIXELS 4 /* 8 of 16 */

@@ -43,15 +43,17 @@ static void maximum(float *greatest, const float *in, ptrdiff_t pixels) {
     }
 }
 
-/* Twelve independent chains hide an FMA's latency of 4-5 cycles at two a cycle. */
+/* Independent chains that hide an FMA's latency of 4-5 cycles at two a cycle, or of 4 at four of NEON's. */
+#define PEAK_CHAINS (PM_VL == 4 ? 16 : 12)
+
 static double peak(uint64_t rounds) {
-    vf chain[12];
+    vf chain[PEAK_CHAINS];
     vf factor = VSET(0.999f), term = VSET(1e-3f);
-    UNROLL for (int i = 0; i < 12; i++) chain[i] = VSET((float)i);
+    UNROLL for (int i = 0; i < PEAK_CHAINS; i++) chain[i] = VSET((float)i);
     for (uint64_t r = 0; r < rounds; r++) {
-        UNROLL for (int i = 0; i < 12; i++) chain[i] = chain[i] * factor + term;
-        __asm__ volatile("" : "+v"(factor));
+        UNROLL for (int i = 0; i < PEAK_CHAINS; i++) chain[i] = chain[i] * factor + term;
+        __asm__ volatile("" : "+" IN_REGISTER(factor));
     }
-    UNROLL for (int i = 0; i < 12; i++) __asm__ volatile("" : : "v"(chain[i]));
-    return (double)rounds * 12 * PM_VL;
+    UNROLL for (int i = 0; i < PEAK_CHAINS; i++) __asm__ volatile("" : : IN_REGISTER(chain[i]));
+    return (double)rounds * PEAK_CHAINS * PM_VL;
 }

@@ -5,7 +5,11 @@
 #ifndef POMONA_KERNELS_SIMD_H
 #define POMONA_KERNELS_SIMD_H
 
+#if defined(__aarch64__)
+#include <arm_neon.h>
+#else
 #include <immintrin.h>
+#endif
 #include <math.h>
 
 #include "kernels/kernels.h"
@@ -33,12 +37,20 @@ typedef double vd __attribute__((vector_size(PM_VL * 4), may_alias));
 #define VMAX(a, b) ((vf)_mm256_max_ps((__m256)(a), (__m256)(b)))
 #define VMIN(a, b) ((vf)_mm256_min_ps((__m256)(a), (__m256)(b)))
 #define VFMA(a, b, c) ((vf)_mm256_fmadd_ps((__m256)(a), (__m256)(b), (__m256)(c)))
-#define VSCALE(v, power) pm_scale(v, power)
-#define VSCALE_SOME(v, power) pm_scale_some(v, power)
+#define VWHOLE(v) ((vbits)_mm256_cvtps_epi32((__m256)(v)))
 #define DCHOOSE(a, b, which) ((vd)_mm256_##which##_pd((__m256d)(a), (__m256d)(b)))
 #define DLOAD(p) ((vd)_mm256_cvtps_pd(_mm_loadu_ps(p)))
 #define DSPREAD(p) ((vd)_mm256_cvtps_pd(_mm_set1_ps(*(p))))
 #define DSTORE(p, v) _mm_storeu_ps(p, _mm256_cvtpd_ps((__m256d)(v)))
+#elif PM_VL == 4
+#define VMAX(a, b) ((vf)vmaxq_f32((float32x4_t)(a), (float32x4_t)(b)))
+#define VMIN(a, b) ((vf)vminq_f32((float32x4_t)(a), (float32x4_t)(b)))
+#define VFMA(a, b, c) ((vf)vfmaq_f32((float32x4_t)(c), (float32x4_t)(a), (float32x4_t)(b)))
+#define VWHOLE(v) ((vbits)vcvtnq_s32_f32((float32x4_t)(v)))
+#define DCHOOSE(a, b, which) ((vd)v##which##q_f64((float64x2_t)(a), (float64x2_t)(b)))
+#define DLOAD(p) ((vd)vcvt_f64_f32(vld1_f32(p)))
+#define DSPREAD(p) DSET(*(p))
+#define DSTORE(p, v) vst1_f32(p, vcvt_f32_f64((float64x2_t)(v)))
 #endif
 
 #define DSET(x) ((double)(x) - (vd){0})
@@ -49,22 +61,30 @@ typedef double vd __attribute__((vector_size(PM_VL * 4), may_alias));
 #define VLOAD(p) (*(const vf *)(p))
 #define VSTORE(p, v) (*(vf *)(p) = (v))
 #define VSET(x) ((x) - (vf){0})
-/* The second operand is the result when one is NaN: a NaN stays. */
+/* On x86 the second operand is the result when one is NaN, on ARM the NaN: it stays. */
 #define VCLAMP(v, low, high) VMIN(high, VMAX(low, v))
 
 #define PM_PRAGMA(text) _Pragma(#text)
 #define UNROLL PM_PRAGMA(GCC unroll 32)
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-#if PM_VL == 8
+/* A vector register, for asm. */
+#if defined(__aarch64__)
+#define IN_REGISTER "w"
+#else
+#define IN_REGISTER "v"
+#endif
+
+#if PM_VL < 16
+#define VSCALE(v, power) pm_scale(v, power)
+#define VSCALE_SOME(v, power) pm_scale_some(v, power)
+
 /* v x 2^power, -126 <= power <= 127 */
-ALWAYS_INLINE vf pm_scale_some(vf v, vf power) {
-    return v * (vf)((vbits)_mm256_cvtps_epi32((__m256)(power + 127.0f)) << 23);
-}
+ALWAYS_INLINE vf pm_scale_some(vf v, vf power) { return v * (vf)(VWHOLE(power + 127.0f) << 23); }
 
 /* v x 2^power in two steps, since 2^power alone may be out of range; -252 <= power <= 252. */
 ALWAYS_INLINE vf pm_scale(vf v, vf power) {
-    vbits whole = (vbits)_mm256_cvtps_epi32((__m256)power), half = whole >> 1;
+    vbits whole = VWHOLE(power), half = whole >> 1;
     return v * (vf)((half + 127) << 23) * (vf)((whole - half + 127) << 23);
 }
 #endif

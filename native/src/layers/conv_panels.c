@@ -184,7 +184,10 @@ static double part_of(const struct packing *p, uint64_t row, uint32_t out) {
     uint64_t rows = (uint64_t)p->node->window.kernel[0] * p->node->window.kernel[1] * p->depth;
     int bits = FLT_MANT_DIG - PM_WHOLE_BITS, exponent;
     for (uint64_t terms = 1; terms < rows; terms *= 2) bits--;
-    for (uint64_t r = 0; r < rows; r++) largest = fmax(largest, fabs(weight_at(p, r, out)));
+    for (uint64_t r = 0; r < rows; r++) {
+        double magnitude = fabs(weight_at(p, r, out));
+        largest = magnitude > largest ? magnitude : largest; /* GCC 12 for aarch64 breaks down over fmax here */
+    }
     frexp(largest, &exponent);
     double grid = ldexp(1, exponent - bits), coarse = rint(weight / grid) * grid;
     return p->pass == 0 ? weight - coarse : coarse;
