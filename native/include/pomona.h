@@ -62,7 +62,7 @@ POMONA_API const char *pomona_build_id(void);
  * Any thread. */
 POMONA_API uint64_t pomona_memory_in_use(void);
 
-/* The level in use: "scalar", "avx2", "avx512" (... "neon"): the best that this CPU, its operating system and the
+/* The level in use: "scalar", "avx2", "avx512", on aarch64 "neon": the best that this CPU, its operating system and the
  * environment variable POMONA_CPU ("at most this level") allow. Read once per process. Any thread. */
 POMONA_API const char *pomona_cpu_level(void);
 

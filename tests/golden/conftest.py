@@ -3,6 +3,7 @@
 
 import hashlib
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,10 @@ from support import material
 from support.built import TOP, level_in_use
 
 SOURCES = TOP / "spark-jobs/python"
+LEVELS = ["scalar", "neon"] if platform.machine() == "aarch64" else ["scalar", "avx2", "avx512"]
 
 
-@pytest.fixture(params=["scalar", "avx2", "avx512"])
+@pytest.fixture(params=LEVELS)
 def level(request) -> str:
     """Each level that this CPU runs."""
     found = level_in_use(request.param)

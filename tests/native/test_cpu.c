@@ -12,11 +12,12 @@
 #include "kernels/kernels.h"
 #include "pomona.h"
 
-/* "At most this level": a higher or unknown word leaves what the CPU has. */
+/* "At most this level": a higher or unknown word, or another architecture's, leaves what the CPU has. */
 static enum pm_cpu_level expected(void) {
     const char *wanted = getenv("POMONA_CPU");
     enum pm_cpu_level level = pm_cpu_detected();
-    for (int i = 0; wanted && i < (int)level; i++)
+    const int lower = level == PM_CPU_NEON ? 1 : (int)level; /* NEON contains scalar alone */
+    for (int i = 0; wanted && i < lower; i++)
         if (!strcmp(wanted, pm_cpu_name((enum pm_cpu_level)i))) return (enum pm_cpu_level)i;
     return level;
 }

@@ -32,11 +32,17 @@ enum pm_cpu_level pm_cpu_detected(void) {
 
 static enum pm_cpu_level allowed;
 
+/* The name of another architecture's level is an unknown word here. */
+static int is_of_this_cpu(int level) {
+    return level == PM_CPU_SCALAR || (level == PM_CPU_NEON) == (pm_cpu_detected() == PM_CPU_NEON);
+}
+
 static void decide(void) {
     const char *wanted = getenv("POMONA_CPU");
     allowed = pm_cpu_detected();
     for (int level = 0; wanted && level < PM_CPU_LEVELS; level++)
-        if (!strcmp(wanted, names[level]) && level < (int)allowed) allowed = (enum pm_cpu_level)level;
+        if (!strcmp(wanted, names[level]) && level < (int)allowed && is_of_this_cpu(level))
+            allowed = (enum pm_cpu_level)level;
 }
 
 enum pm_cpu_level pm_cpu_allowed(void) {

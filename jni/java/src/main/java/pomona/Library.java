@@ -15,7 +15,7 @@ public final class Library {
     /** Identifier of the build, equal in the jar and in the library. */
     public static native String buildId();
 
-    /** Instruction set in use: {@code scalar}, {@code avx2}, {@code avx512}; {@code POMONA_CPU} sets an upper limit. */
+    /** Instruction set in use: {@code scalar}, {@code avx2}, {@code avx512}, {@code neon}; {@code POMONA_CPU} sets an upper limit. */
     public static native String cpuLevel();
 
     /** Bytes that models, sessions and scratch hold now in this process. */
