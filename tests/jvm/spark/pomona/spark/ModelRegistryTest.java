@@ -83,7 +83,10 @@ class ModelRegistryTest {
         Session session = one.takeSession(DEFAULTS);
         one.giveSession(DEFAULTS, session);
         assertSame(session, two.takeSession(DEFAULTS));
-        assertNotSame(session, two.takeSession(new SessionOptions().withBatch(1)));
+        SessionOptions others = new SessionOptions().withBatch(1);
+        Session other = two.takeSession(others);
+        assertNotSame(session, other);
+        two.giveSession(others, other);
         two.giveSession(DEFAULTS, session);
         one.close();
         one.close(); // counts once
