@@ -198,10 +198,10 @@ def test_a_bad_row_is_named_or_skipped(spark, name, kind):
 
 @pytest.mark.parametrize(
     "place, fault",
-    [(0, "row 1 of partition 0.*3 numbers instead of 2"), (3, "row 0 of partition 1.*2 numbers instead of 3")],
+    [(0, "3 numbers instead of 2"), (3, "row 0 of partition 1.*2 numbers instead of 3")],
 )
 def test_the_first_vector_tells_the_length(spark, place, fault):
-    """Of all, not of a task's share: each task has one partition here."""
+    """Of all, not of a task's share: each task has one partition here. Of several that are wrong any may come first."""
     with pytest.raises(Exception, match=fault):
         PCA(k=2, maxTasks=3).fit(spoilt(spark, [1.0, 2.0], "float", paths=False, place=place))
 
