@@ -24,6 +24,12 @@ struct pm_moment_kernels {
     void (*center)(double *panel, ptrdiff_t rows, const double *mean, const double *scale);
 };
 
+/* Columns that panel `panel` holds of `count`. */
+static inline int pm_panel_columns(size_t count, int width, size_t panel) {
+    const size_t left = count - panel * (size_t)width;
+    return left < (size_t)width ? (int)left : width;
+}
+
 #define PM_KERNELS(level) extern const struct pm_moment_kernels pm_moment_kernels_##level;
 #include "kernels/kernels.def"
 #undef PM_KERNELS

@@ -70,7 +70,7 @@ void pm_pca_flush(struct pomona_pca *pca) {
         for (size_t p = 0; p <= q; p++) {
             double *tile = pca->moment + pm_tile_place(pca->panels, p, q, width);
             if (s.rescaled) pm_tile_scale(tile, width, s.ratio + p * (size_t)width, s.ratio + q * (size_t)width);
-            pca->kernels->multiply(pca->block + p * panel, right, rows, pm_panel_columns(pca, q), tile);
+            pca->kernels->multiply(pca->block + p * panel, right, rows, pm_panel_columns(pca->columns, width, q), tile);
         }
     }
     pca->rows += pca->pending;
@@ -113,5 +113,5 @@ void pm_pca_view_tile(const struct pm_pca_view *view, size_t p, size_t q, double
     if (view->ratio) pm_tile_scale(tile, width, view->ratio + row, view->ratio + column);
     if (view->block)
         pca->kernels->multiply(view->block + p * panel, view->block + q * panel, view->block_rows,
-                               pm_panel_columns(pca, q), tile);
+                               pm_panel_columns(pca->columns, width, q), tile);
 }

@@ -39,7 +39,8 @@ static void join_tiles(struct pomona_pca *pca, const struct pm_pca_view *b, cons
         pm_tile_scale(tile, width, join->ratio_b + row, join->ratio_b + column);
         pm_tile_scale(sum, width, join->ratio_a + row, join->ratio_a + column);
         for (int i = 0; i < width * width; i++) sum[i] += tile[i];
-        pca->kernels->multiply(join->between + row, join->between + column, 1, pm_panel_columns(pca, q), sum);
+        pca->kernels->multiply(join->between + row, join->between + column, 1, pm_panel_columns(pca->columns, width, q),
+                               sum);
     }
 }
 

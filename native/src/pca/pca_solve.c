@@ -51,16 +51,18 @@ static void scale_columns(const struct pm_pca_view *view, int standardize, doubl
 
 static void fill_matrix(const struct pm_pca_view *view, const double *factor, double *matrix) {
     const struct pomona_pca *pca = view->pca;
-    const size_t width = (size_t)pca->kernels->width, columns = pca->columns;
+    const int width = pca->kernels->width;
+    const size_t columns = pca->columns;
     _Alignas(64) double tile[PM_TILE_MAX];
     PM_EACH_TILE(p, q, pca->panels) {
-        const size_t row = p * width, first = q * width;
-        const size_t height = columns - row < width ? columns - row : width;
-        const size_t length = columns - first < width ? columns - first : width;
+        const size_t row = p * (size_t)width, first = q * (size_t)width;
+        const size_t height = (size_t)pm_panel_columns(columns, width, p);
+        const size_t length = (size_t)pm_panel_columns(columns, width, q);
         pm_pca_view_tile(view, p, q, tile);
         for (size_t i = 0; i < height; i++)
             for (size_t j = 0; j < length; j++)
-                matrix[(row + i) * columns + first + j] = tile[i * width + j] * factor[row + i] * factor[first + j];
+                matrix[(row + i) * columns + first + j] =
+                    tile[i * (size_t)width + j] * factor[row + i] * factor[first + j];
     }
 }
 

@@ -75,12 +75,6 @@ double pm_pca_unit(double unit, double peak);
 /* Length of the serialised state. */
 uint64_t pm_pca_state_bytes(uint32_t columns);
 
-/* Columns of panel q that are columns of the state. */
-static inline int pm_panel_columns(const struct pomona_pca *pca, size_t q) {
-    const size_t width = (size_t)pca->kernels->width, left = pca->columns - q * width;
-    return (int)(left < width ? left : width);
-}
-
 /* Where tile (p, q), p <= q, of the upper triangle lies, in numbers. */
 static inline size_t pm_tile_place(size_t panels, size_t p, size_t q, int width) {
     return (p * panels - p * (p + 1) / 2 + q) * (size_t)width * (size_t)width;

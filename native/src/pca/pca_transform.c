@@ -42,17 +42,17 @@ static void pack_rows(const struct transform *t, size_t row, size_t rows, size_t
 
 /* One run of columns of up to ROW_PANELS x width rows, onto all components. */
 static void project_columns(const struct transform *t, size_t row, size_t rows, size_t first, size_t count) {
-    const size_t width = (size_t)t->model->kernels->width, panels = (t->model->k + width - 1) / width;
+    const int panel = t->model->kernels->width;
+    const size_t width = (size_t)panel, panels = (t->model->k + width - 1) / width;
     const size_t row_panels = (rows + width - 1) / width;
     for (size_t p = 0; p < row_panels; p++)
-        pack_rows(t, row + p * width, rows - p * width < width ? rows - p * width : width, first, count,
+        pack_rows(t, row + p * width, (size_t)pm_panel_columns(rows, panel, p), first, count,
                   t->packed + p * DEPTH * width);
     for (size_t q = 0; q < panels; q++) {
-        const size_t left = t->model->k - q * width;
         const double *components = t->model->panels + (q * t->model->columns + first) * width;
         for (size_t p = 0; p < row_panels; p++)
             t->model->kernels->multiply(t->packed + p * DEPTH * width, components, (ptrdiff_t)count,
-                                        (int)(left < width ? left : width),
+                                        pm_panel_columns(t->model->k, panel, q),
                                         t->tiles + (p * panels + q) * width * width);
     }
 }
