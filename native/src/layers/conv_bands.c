@@ -49,10 +49,10 @@ uint64_t pm_conv_bands_scratch(const struct pm_node *node, const struct pm_plan 
     return node->producer->scratch_floats + (uint64_t)(b.block * pm_conv_direct_blocks(node->producer));
 }
 
-/* Beside the rows, where the convolution never writes. */
-static void clear_sides(const struct bands *b) {
+/* Beside the rows, where the convolution never writes: once for all panels. */
+static void clear_sides(const struct bands *b, ptrdiff_t blocks) {
     size_t left = (size_t)b->map->halo[PM_LEFT] * PM_BLOCK, right = (size_t)b->map->halo[PM_RIGHT] * PM_BLOCK;
-    for (ptrdiff_t block = 0; (left || right) && block < b->panel->tiling->blocks; block++)
+    for (ptrdiff_t block = 0; (left || right) && block < blocks; block++)
         for (ptrdiff_t y = 0; y < b->rows; y++) {
             float *row = b->floats + block * b->block + y * b->row;
             memset(row, 0, left * sizeof *row);
@@ -85,13 +85,14 @@ static void make_rows(const struct pm_node *conv, const struct pm_run *run, uint
                       ptrdiff_t end) {
     const ptrdiff_t top = b->map->halo[PM_TOP], bottom = top + b->map->shape.height;
     const ptrdiff_t first = within(b->made, top, bottom), last = within(end, top, bottom);
+    const ptrdiff_t left = (ptrdiff_t)b->map->halo[PM_LEFT] * PM_BLOCK;
     clear_rows(b, b->made, within(end, b->made, top));
     if (last > first) {
         struct pm_conv_part part = {.image = image,
                                     .panel = b->panel,
                                     .first = (uint32_t)(first - top),
                                     .rows = (uint32_t)(last - first),
-                                    .output = b->floats + (first - b->base) * b->row + b->map->origin % b->row,
+                                    .output = b->floats + (first - b->base) * b->row + left,
                                     .output_block = b->block};
         pm_conv_direct_part(conv, run, &part);
     }
@@ -124,12 +125,10 @@ void pm_conv_bands_run(const struct pm_node *node, const struct pm_run *run, pm_
     const struct pm_node *conv = node->producer;
     struct bands b = bands_of(node, run->plan);
     b.floats = run->scratch + conv->scratch_floats;
+    clear_sides(&b, pm_conv_direct_blocks(conv));
     for (uint32_t image = 0; image < run->count; image++) {
         pm_conv_direct_enter(conv, run, image);
-        for (uint32_t p = 0; (b.panel = pm_conv_direct_panel(conv, p)); p++) {
-            clear_sides(&b);
-            run_panel(node, run, image, &b, read);
-        }
+        for (uint32_t p = 0; (b.panel = pm_conv_direct_panel(conv, p)); p++) run_panel(node, run, image, &b, read);
     }
     pm_conv_direct_leave(conv, run);
 }
