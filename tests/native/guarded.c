@@ -23,6 +23,18 @@ struct guarded guarded_floats(size_t count, int at_end) {
     return memory;
 }
 
+float random_float(void) {
+    static uint32_t state = 1; /* of a linear congruential generator */
+    state = state * 1664525u + 1013904223u;
+    return (float)(int32_t)state / (float)INT32_MAX;
+}
+
+struct guarded random_floats(size_t count, int at_end) {
+    struct guarded memory = guarded_floats(count, at_end);
+    for (size_t i = 0; i < count; i++) memory.data[i] = random_float();
+    return memory;
+}
+
 void free_guarded(struct guarded *memory) {
     munmap(memory->map, memory->map_bytes);
     *memory = (struct guarded){0};

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The AMX kernels by an emulation of the tiles, and by the CPU's own where it
- * has them: single tiles against fp64 sums of the same pairs, and the
- * registers' state. test_bf16 runs by them too, as test_bf16_amx. */
+/* The AMX kernels by an emulation of the tiles, and by the CPU's own where it has them: single tiles against fp64 sums
+ * of the same pairs, and the registers' state. test_bf16 runs by them too, as test_bf16_amx. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,22 +23,9 @@ extern const struct pm_bf16_kernels pm_bf16_kernels_amx;
 #define GAP 16 /* floats between output blocks, which nobody may write to */
 #define UNTOUCHED (-12345.0f)
 
-static uint32_t random_state = 1;
-
-static float draw(void) {
-    random_state = random_state * 1664525u + 1013904223u;
-    return (float)(int32_t)random_state / (float)INT32_MAX;
-}
-
-static struct guarded random_floats(size_t count, int at_end) {
-    struct guarded memory = guarded_floats(count, at_end);
-    for (size_t i = 0; i < count; i++) memory.data[i] = draw();
-    return memory;
-}
-
 static struct guarded random_pairs(size_t count, int at_end) {
     struct guarded memory = guarded_floats(count, at_end);
-    for (size_t i = 0; i < count; i++) memory.data[i] = pm_bf16_pair(draw(), draw());
+    for (size_t i = 0; i < count; i++) memory.data[i] = pm_bf16_pair(random_float(), random_float());
     return memory;
 }
 
@@ -55,8 +41,7 @@ struct tile_memory {
     struct pm_conv_tile tile;
 };
 
-/* One plane after the other, so that the last pair read is the last there is.
- */
+/* One plane after the other, so that the last pair read is the last there is. */
 static void set_up(const struct tile_case *c, struct tile_memory *m) {
     size_t plane = (size_t)(c->pixels - 1) * (size_t)c->distance + PM_BLOCK, blocks = (size_t)c->tiling->blocks;
     size_t pixels = (size_t)c->pixels * PM_BLOCK, segments = (size_t)c->segments;
@@ -98,8 +83,8 @@ static double half_of(float pair, int odd) {
     return half;
 }
 
-/* Products of bf16 are exact; n additions in fp32 miss by n / 2 x 2^-23 of the
- * sum of magnitudes at most, and the epilogue rounds a few times more. */
+/* Products of bf16 are exact; n additions in fp32 miss by n / 2 x 2^-23 of the sum of magnitudes at most, and the
+ * epilogue rounds a few times more. */
 static void check_output(const struct tile_case *c, const struct tile_memory *m, int pixel, int channel) {
     const struct pm_conv_tile *t = &m->tile;
     const int outputs = c->tiling->blocks * PM_BLOCK, terms = c->segments * 2 * PM_BLOCK;
@@ -191,8 +176,7 @@ static void run_tile(int pixels) {
     tear_down(&m);
 }
 
-/* Shapes are loaded for another number of pixels alone, and again after they
- * were given up. */
+/* Shapes are loaded for another number of pixels alone, and again after they were given up. */
 static void test_shapes_are_kept_until_release(void **state) {
     (void)state;
     if (cannot_emulate_amx()) skip();

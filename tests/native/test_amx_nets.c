@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Networks whose convolutions are the AMX kernels', by emulation: the thread's
- * tiles, batches, and what bf16 and fp32-split come to. */
+/* Networks whose convolutions are the AMX kernels', by emulation: the thread's tiles, batches, and what bf16 and
+ * fp32-split come to. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,9 +20,8 @@
 #define IMAGES 5
 #define SIDE 33 /* the last map is 9x9, too small for Winograd by other tables */
 
-/* The last maps of the small network in a precision, by the emulation or not,
- * in batches of so many images; of malloc.
- */
+/* The last maps of the small network in a precision, by the emulation or not, in batches of so many images; of
+ * malloc. */
 static float *vectors_of(const struct model_file *file, pomona_precision precision, int emulated, uint32_t batch,
                          size_t *length) {
     uint8_t *rgb = random_pixels(SIDE, SIDE, IMAGES, 3);
@@ -83,8 +82,7 @@ static void test_batches_and_release(void **state) {
     free_model(&file);
 }
 
-/* A convolution that its reader runs by bands is released by it: the last layer
- * here. */
+/* A convolution that its reader runs by bands is released by it: the last layer here. */
 static void test_bands_release(void **state) {
     (void)state;
     if (cannot_emulate_amx()) skip();
@@ -150,8 +148,7 @@ static void test_no_winograd(void **state) {
 
 /* ---- fp32-split ---- */
 
-/* Real numbers, at the bound of fp32. The first three layers with weights are
- * in fp64. */
+/* Real numbers, at the bound of fp32. The first three layers with weights are in fp64. */
 static void check_split_window(const uint32_t *kernel, uint32_t in, uint32_t groups, uint32_t out, const char *rest) {
     struct model_maker maker;
     char attributes[128];

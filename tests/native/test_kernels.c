@@ -22,19 +22,6 @@
 #define MAX_SEGMENTS 5
 #define MAX_OUTPUTS 64 /* two blocks and to spare */
 
-static uint32_t random_state = 1;
-
-static float draw(void) {
-    random_state = random_state * 1664525u + 1013904223u;
-    return (float)(int32_t)random_state / (float)INT32_MAX;
-}
-
-static struct guarded random_floats(size_t count, int at_end) {
-    struct guarded memory = guarded_floats(count, at_end);
-    for (size_t i = 0; i < count; i++) memory.data[i] = draw();
-    return memory;
-}
-
 static double clamp(double value, double low, double high) { return fmin(fmax(value, low), high); }
 
 /* What a result should be, and by how much it may miss that. */

@@ -15,17 +15,6 @@
 
 #define BOUND 1e-6 /* a few roundings of numbers of order one */
 
-static uint32_t random_state = 1;
-
-static struct guarded random_floats(ptrdiff_t count, int at_end) {
-    struct guarded memory = guarded_floats((size_t)count, at_end);
-    for (ptrdiff_t i = 0; i < count; i++) {
-        random_state = random_state * 1664525u + 1013904223u;
-        memory.data[i] = (float)(int32_t)random_state / (float)INT32_MAX;
-    }
-    return memory;
-}
-
 static void check(float found, double value, double bound, const char *what) {
     if (!(fabs(found - value) <= bound)) fail_msg("%s: %.9g instead of %.9g", what, found, value);
 }
@@ -46,7 +35,7 @@ static double pooled(const struct pm_pool_row *r, int i, int maximum) {
 static void check_pool(const struct pm_kernels *kernels, int height, int width, ptrdiff_t stride, ptrdiff_t pixels,
                        int at_end) {
     ptrdiff_t row = ((pixels - 1) * stride + width) * PM_BLOCK, gap = PM_BLOCK;
-    struct guarded input = random_floats((height - 1) * (row + gap) + row, at_end);
+    struct guarded input = random_floats((size_t)((height - 1) * (row + gap) + row), at_end);
     struct guarded output = guarded_floats((size_t)pixels * PM_BLOCK, at_end);
     for (int maximum = 0; maximum < 2; maximum++) {
         struct pm_pool_row r = {.input = input.data,
@@ -93,8 +82,8 @@ static double normalised(const struct pm_norm_row *r, ptrdiff_t pixel, ptrdiff_t
 /* Slots past the last channel hold what must not count. */
 static void check_norm(const struct pm_kernels *kernels, ptrdiff_t channels, ptrdiff_t pixels, int at_end) {
     ptrdiff_t blocks = (channels + PM_BLOCK - 1) / PM_BLOCK, map = pixels * PM_BLOCK, gap = PM_BLOCK;
-    struct guarded input = random_floats((blocks - 1) * (map + gap) + map, at_end);
-    struct guarded affine = random_floats(blocks * 2 * PM_BLOCK, at_end);
+    struct guarded input = random_floats((size_t)((blocks - 1) * (map + gap) + map), at_end);
+    struct guarded affine = random_floats((size_t)(blocks * 2 * PM_BLOCK), at_end);
     struct guarded output = guarded_floats((size_t)((blocks - 1) * (map + 2 * gap) + map), at_end);
     for (ptrdiff_t c = channels; c < blocks * PM_BLOCK; c++)
         for (ptrdiff_t p = 0; p < pixels; p++)
