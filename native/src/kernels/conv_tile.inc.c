@@ -8,6 +8,7 @@
  *
  * Contract: 1 <= pixels <= PM_CONV_PIXELS_MAX, vectors a multiple of PM_VB; these and a non-zero distance are constants
  * after inlining. */
+#include "kernels/conv_tilings.h"
 #include "kernels/simd.h"
 
 /* What a product is. The including file may set them: a number of the input and of the weights has the size of a float.
@@ -132,18 +133,4 @@ ALWAYS_INLINE void conv_tile_wide(const struct pm_conv_tile *t, const int pixels
 #define CONV_WIDE_KERNEL(pixels, ...)                                                                                  \
     static void conv_wide_##pixels(const struct pm_conv_tile *t) { conv_tile_wide(t, pixels); }
 
-/* X for each number of pixels up to a tiling's. */
-#define UP_TO_3(X, ...) X(1, __VA_ARGS__) X(2, __VA_ARGS__) X(3, __VA_ARGS__)
-#define UP_TO_6(X, ...) UP_TO_3(X, __VA_ARGS__) X(4, __VA_ARGS__) X(5, __VA_ARGS__) X(6, __VA_ARGS__)
-#define UP_TO_8(X, ...) UP_TO_6(X, __VA_ARGS__) X(7, __VA_ARGS__) X(8, __VA_ARGS__)
-#define UP_TO_11(X, ...) UP_TO_8(X, __VA_ARGS__) X(9, __VA_ARGS__) X(10, __VA_ARGS__) X(11, __VA_ARGS__)
-#define UP_TO_14(X, ...) UP_TO_11(X, __VA_ARGS__) X(12, __VA_ARGS__) X(13, __VA_ARGS__) X(14, __VA_ARGS__)
-
-#define CONV_ENTRY(pixels, blocks, distance) conv_##pixels##x##blocks##_##distance,
 #define CONV_WIDE_ENTRY(pixels, ...) conv_wide_##pixels,
-
-/* A pm_conv_tiling of the functions that UP_TO_<pixels>(CONV_KERNEL, blocks, distance) made. */
-#define CONV_TILING(pixels, blocks, distance, label)                                                                   \
-    {                                                                                                                  \
-        label, 0, pixels, blocks, distance, { UP_TO_##pixels(CONV_ENTRY, blocks, distance) }                           \
-    }

@@ -8,11 +8,11 @@
  * Intel's tables a multiplication takes 16 cycles and its result 52: with four sums each is ready for its next one. */
 #define PM_VL 16
 #include "kernels/bf16.h"
+#include "kernels/conv_tilings.h"
 #include "kernels/simd.h"
 
 #define ROWS 16 /* of a tile register: pixels of sums and inputs, pairs of weights */
 #define ROW_BYTES 64
-#define PIXELS (2 * ROWS)
 
 /* The intrinsics paste these into names of registers. The second digit is the output block. */
 #define SUM_00 0
@@ -103,33 +103,23 @@ ALWAYS_INLINE void multiply(const struct pm_conv_tile *t, const int pixels, cons
     if (halves > 1 && blocks > 1) FINISH(SUM_11, 1, first, pixels - first);
 }
 
-static void conv_1_block(const struct pm_conv_tile *t, int pixels) {
-    if (pixels > ROWS) multiply(t, pixels, 2, 1);
-    else multiply(t, pixels, 1, 1);
+ALWAYS_INLINE void conv(const struct pm_conv_tile *t, const int pixels, const int blocks) {
+    if (pixels > ROWS) multiply(t, pixels, 2, blocks);
+    else multiply(t, pixels, 1, blocks);
 }
 
-static void conv_2_blocks(const struct pm_conv_tile *t, int pixels) {
-    if (pixels > ROWS) multiply(t, pixels, 2, 2);
-    else multiply(t, pixels, 1, 2);
-}
+static void conv_x1(const struct pm_conv_tile *t, int pixels) { conv(t, pixels, 1); }
+static void conv_x2(const struct pm_conv_tile *t, int pixels) { conv(t, pixels, 2); }
 
-#define UP_TO_8(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
-#define UP_TO_16(X) UP_TO_8(X) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16)
-#define UP_TO_24(X) UP_TO_16(X) X(17) X(18) X(19) X(20) X(21) X(22) X(23) X(24)
-#define UP_TO_32(X) UP_TO_24(X) X(25) X(26) X(27) X(28) X(29) X(30) X(31) X(32)
+#define KERNEL(pixels, blocks, distance)                                                                               \
+    static void conv_##pixels##x##blocks##_##distance(const struct pm_conv_tile *t) { conv_x##blocks(t, pixels); }
 
-#define KERNELS(pixels)                                                                                                \
-    static void conv_##pixels##x1(const struct pm_conv_tile *t) { conv_1_block(t, pixels); }                           \
-    static void conv_##pixels##x2(const struct pm_conv_tile *t) { conv_2_blocks(t, pixels); }
-#define ENTRY_1(pixels) conv_##pixels##x1,
-#define ENTRY_2(pixels) conv_##pixels##x2,
-
-UP_TO_32(KERNELS)
+UP_TO_32(KERNEL, 1, 0)
+UP_TO_32(KERNEL, 2, 0)
 
 const struct pm_bf16_kernels pm_bf16_kernels_amx = {
     .name = "amx",
-    .conv = {{"conv_bf16_32x32_amx", 0, PIXELS, 2, 0, {UP_TO_32(ENTRY_2)}},
-             {"conv_bf16_32x16_amx", 0, PIXELS, 1, 0, {UP_TO_32(ENTRY_1)}}},
+    .conv = {CONV_TILING(32, 2, 0, "conv_bf16_32x32_amx"), CONV_TILING(32, 1, 0, "conv_bf16_32x16_amx")},
     .narrow = pm_bf16_narrow_avx512,
     .release = release,
     .whole_blocks = 1,

@@ -2,14 +2,7 @@
 
 /* AVX-512: 14 pixels x 2 blocks fill 28 of 32 registers, 2 hold weights, the input comes as a broadcast operand. */
 #define PM_VL 16
-#include "kernels/conv_tile.inc.c"
-#include "kernels/depthwise.h"
-#include "kernels/elementwise.inc.c"
-#include "kernels/layer_norm.inc.c"
-#include "kernels/moments.h"
-#include "kernels/pool.inc.c"
-#include "kernels/windows.h"
-#include "kernels/winograd.inc.c"
+#include "kernels/vectors.inc.c"
 
 UP_TO_14(CONV_KERNEL, 2, 16)
 UP_TO_14(CONV_KERNEL, 2, 32)
@@ -22,7 +15,6 @@ UP_TO_14(CONV_WIDE_KERNEL, 0)
 
 const struct pm_kernels pm_kernels_avx512 = {
     .level = PM_CPU_AVX512,
-    .name = "avx512",
     .conv = {CONV_TILING(14, 2, 16, "conv_f32_14x32_s1_avx512"),
              CONV_TILING(14, 2, 32, "conv_f32_14x32_s2_avx512"),
              CONV_TILING(14, 2, 0, "conv_f32_14x32_avx512"),
@@ -30,20 +22,5 @@ const struct pm_kernels pm_kernels_avx512 = {
              CONV_TILING(14, 1, 32, "conv_f32_14x16_s2_avx512"),
              CONV_TILING(14, 1, 0, "conv_f32_14x16_avx512"),
              {"conv_f64acc_14x16_avx512", 1, 14, 1, 0, {UP_TO_14(CONV_WIDE_ENTRY, 0)}}},
-    .depthwise = {DEPTHWISE_VARIANTS("avx512", 0, f32, "f32"), DEPTHWISE_VARIANTS("avx512", 1, f64, "f64acc")},
-    .winograd_name = "conv_winograd_f43_avx512",
-    .winograd_input = winograd_input,
-    .winograd_output = winograd_output,
-    .add = add,
-    .multiply = multiply,
-    .affine = affine,
-    .sum = sum,
-    .maximum = maximum,
-    .max_pool = max_pool,
-    .avg_pool = avg_pool,
-    .layer_norm = layer_norm,
-    .activations = pm_activations_avx512,
-    .peak = peak,
-    .moments = &pm_moment_kernels_avx512,
-    .resize = &pm_resize_kernels_avx512,
+    VECTOR_ROUTINES(avx512),
 };

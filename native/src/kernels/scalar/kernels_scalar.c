@@ -5,6 +5,7 @@
 
 #include "kernels/kernels.h"
 #include "kernels/moments.h"
+#include "kernels/routines.h"
 #include "kernels/windows.h"
 
 static float clamp(float value, float low, float high) {
@@ -116,20 +117,8 @@ static double peak(uint64_t rounds) {
 
 const struct pm_kernels pm_kernels_scalar = {
     .level = PM_CPU_SCALAR,
-    .name = "scalar",
     .conv = {{"conv_f64acc_1x16_scalar", 0, 1, 1, 0, {conv_1}}, {"conv_f64acc_1x16_scalar", 1, 1, 1, 0, {conv_1}}},
     .depthwise = {{"depthwise_f64acc_scalar", 0, 0, 0, depthwise_any},
                   {"depthwise_f64acc_scalar", 1, 0, 0, depthwise_any}},
-    .add = add,
-    .multiply = multiply,
-    .affine = affine,
-    .sum = sum,
-    .maximum = maximum,
-    .max_pool = max_pool,
-    .avg_pool = avg_pool,
-    .layer_norm = layer_norm,
-    .activations = pm_activations_scalar,
-    .peak = peak,
-    .moments = &pm_moment_kernels_scalar,
-    .resize = &pm_resize_kernels_scalar,
+    PM_ROUTINES(scalar),
 };
