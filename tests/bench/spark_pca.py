@@ -9,14 +9,20 @@ at the end are of whole processes: the driver's is its heap, what a JVM needs be
 
 With --peer-rows Spark ML fits slices of that many rows, and the line through both times tells its time for all rows:
 its fixed part, the decomposition on the driver, counts once. Features are synthetic: a spectrum that falls, zeros of
-ReLU."""
+ReLU.
+
+Spark's releases hold no native BLAS or LAPACK, and Spark ML calls those of the machine where it finds them. Ours needs
+OpenBLAS, so wherever this runs it would find some: with --blas java, the default, it computes in Java, as on a machine
+without them; --blas machine leaves it the choice."""
 
 import os
+import platform
 import sys
+import tempfile
 import time
 from functools import partial
 from pathlib import Path
-from typing import Callable, Dict, List
+from typing import Callable, Dict, List, Optional
 
 import numpy as np
 
@@ -40,12 +46,26 @@ LARGE = {
     "parts": 64,
     "master": "local-cluster[2,1,3072]",
     "driver_memory": "1g",
-    "peer_rows": [2000, 8000],
     "rounds": 1,
 }
 
 
-def start(options) -> SparkSession:
+def without_native(folder: Path) -> None:
+    """Puts into a folder what, first on a class path, hides the native libraries of Spark ML: empty ones."""
+    place = folder / f"resources/native/Linux-{platform.machine().replace('x86_64', 'amd64')}"
+    place.mkdir(parents=True)
+    for name in ("blas", "lapack"):
+        (place / f"libnetlib{name}jni.so").touch()
+
+
+def linear_algebra(spark: SparkSession) -> str:
+    """The classes that Spark ML computes by."""
+    netlib = spark._jvm.dev.ludovic.netlib
+    found = (netlib.blas.BLAS.getInstance(), netlib.lapack.LAPACK.getInstance())
+    return ", ".join(one.getClass().getSimpleName() for one in found)
+
+
+def start(options, first_on_path: Optional[Path]) -> SparkSession:
     os.environ.setdefault("SPARK_HOME", str(Path(pyspark.__file__).parent))  # local-cluster starts its workers there
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = (
@@ -57,6 +77,9 @@ def start(options) -> SparkSession:
         .config("spark.executor.memory", options.executor_memory)
         .config("spark.scheduler.minRegisteredResourcesRatio", "1.0")
     )
+    if first_on_path:
+        builder.config("spark.driver.extraClassPath", str(first_on_path))
+        builder.config("spark.executor.extraClassPath", str(first_on_path))
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     return session
@@ -168,7 +191,7 @@ def measure(spark: SparkSession, options) -> turns.Report:
     report.rows.append(turns.take_turns(name, sides, options.rounds))
     if not options.peer_rows:
         report.about["agreement"] = agreement(fit_ours(vectors, "vector", options.k), fit_stock(vectors, options.k))
-    report.about.update(Spark=spark.version, **peak_memory(spark))
+    report.about.update({"Spark": spark.version, "Spark ML by": linear_algebra(spark)}, **peak_memory(spark))
     return report
 
 
@@ -182,6 +205,7 @@ def parse():
     parser.add_argument("--driver-memory", default="8g")
     parser.add_argument("--executor-memory", default="3g", help="of local-cluster")
     parser.add_argument("--peer-rows", metavar="N,N", type=lambda text: [int(n) for n in text.split(",")], default=[])
+    parser.add_argument("--blas", choices=("java", "machine"), default="java", help="what Spark ML computes by")
     parser.add_argument("--large", action="store_true", help="90,483 x 2,048 on a local-cluster, a driver of 1 GiB")
     if parser.parse_known_args()[0].large:
         parser.set_defaults(**LARGE)
@@ -190,9 +214,13 @@ def parse():
 
 def main() -> None:
     options = parse()
-    spark = start(options)
-    turns.publish(measure(spark, options), options)
-    spark.stop()
+    with tempfile.TemporaryDirectory() as folder:
+        hidden = Path(folder) if options.blas == "java" else None
+        if hidden:
+            without_native(hidden)
+        spark = start(options, hidden)
+        turns.publish(measure(spark, options), options)
+        spark.stop()
 
 
 if __name__ == "__main__":
