@@ -164,11 +164,16 @@ public final class PCA extends Estimator<PCAModel> implements PcaParams<PCA>, De
         return options.withStandardize(getStandardize());
     }
 
-    /** Cores that are the driver's while it solves: all in local mode, where no task runs then. */
+    /**
+     * Cores that are the driver's while it solves: those of local mode, where no task runs then; else spark.driver.cores, or
+     * without it all that a driver outside the cluster sees, and the one that Spark asks for inside.
+     */
     private static int threads(SparkContext context) {
         SparkConf conf = context.getConf();
         int cores = Runtime.getRuntime().availableProcessors();
-        int own = context.isLocal() ? context.defaultParallelism() : conf.getInt("spark.driver.cores", 1);
+        int own = context.isLocal()
+                ? context.defaultParallelism()
+                : conf.getInt("spark.driver.cores", "client".equals(context.deployMode()) ? cores : 1);
         return Math.max(1, Math.min(own, cores));
     }
 
