@@ -8,11 +8,6 @@
 
 #include "image/jpeg_decoder.h"
 
-_Noreturn void pm_jpeg_fail(struct pm_jpeg_decoder *decoder, pomona_reason reason) {
-    decoder->reason = reason;
-    longjmp(decoder->escape, 1);
-}
-
 /* Pillow's CMYK of a JPEG is the file's inverted ("Adobe's conventions", whether Adobe wrote it or not), and its RGB
  * is (1 - ink)(1 - black) by a rounded division by 255. With inverted inks c' and black k': k' - (255 - c')k'/255. */
 static void cmyk_to_rgb(const uint8_t *cmyk, uint32_t width, uint8_t *rgb) {

@@ -32,7 +32,10 @@ struct pm_jpeg_decoder {
 };
 
 /* Ends the decode with a reason: does not return. Valid wherever libjpeg, a client or a sink runs. */
-_Noreturn void pm_jpeg_fail(struct pm_jpeg_decoder *decoder, pomona_reason reason);
+static inline _Noreturn void pm_jpeg_fail(struct pm_jpeg_decoder *decoder, pomona_reason reason) {
+    decoder->reason = reason;
+    longjmp(decoder->escape, 1);
+}
 
 /* Error manager, source and progress monitor: what libjpeg reports while it works. The first before the decompressor
  * is created, the second after. */

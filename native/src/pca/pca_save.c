@@ -25,12 +25,7 @@ struct header {
     uint32_t zero[7];
 };
 
-_Static_assert(sizeof(struct header) == 64, "the format");
-
-uint64_t pm_pca_state_bytes(uint32_t columns) {
-    const uint64_t d = columns;
-    return sizeof(struct header) + (3 * d + d * (d + 1) / 2) * sizeof(double);
-}
+_Static_assert(sizeof(struct header) == PM_STATE_HEADER, "the format");
 
 /* The run of row i of tile (p, q) that belongs to the triangle: its length, and where it begins in both. */
 struct run {

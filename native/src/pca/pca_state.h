@@ -72,8 +72,13 @@ static inline void pm_mean_move(double *mean, double *low, double step) {
 /* A unit for a column that had `unit` and now meets distances of up to `peak` from its mean. */
 double pm_pca_unit(double unit, double peak);
 
-/* Length of the serialised state. */
-uint64_t pm_pca_state_bytes(uint32_t columns);
+/* Length of the serialised state, docs/pca.md: its header, three numbers a column, the triangle of the co-moment. */
+#define PM_STATE_HEADER 64
+
+static inline uint64_t pm_pca_state_bytes(uint32_t columns) {
+    const uint64_t d = columns;
+    return PM_STATE_HEADER + (3 * d + d * (d + 1) / 2) * sizeof(double);
+}
 
 /* Where tile (p, q), p <= q, of the upper triangle lies, in numbers. */
 static inline size_t pm_tile_place(size_t panels, size_t p, size_t q, int width) {
