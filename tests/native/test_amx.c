@@ -14,14 +14,13 @@
 #include "amx_emulated.h"
 #include "amx_emulation.h"
 #include "guarded.h"
+#include "tile_checks.h"
 
 extern const struct pm_bf16_kernels pm_bf16_kernels_amx;
 
 /* ---- single tiles ---- */
 
 #define SEGMENTS_MAX 10
-#define GAP 16 /* floats between output blocks, which nobody may write to */
-#define UNTOUCHED (-12345.0f)
 
 static struct guarded random_pairs(size_t count, int at_end) {
     struct guarded memory = guarded_floats(count, at_end);
@@ -108,32 +107,14 @@ static void check_output(const struct tile_case *c, const struct tile_memory *m,
                  c->tiling->name, c->pixels, c->segments, pixel, channel, found, value);
 }
 
-/* The same pixels one by one must give the same bits. */
-static void check_alone(const struct tile_case *c, const struct tile_memory *m) {
-    float alone[2 * PM_BLOCK];
-    for (int pixel = 0; pixel < c->pixels; pixel++) {
-        struct pm_conv_tile tile = m->tile;
-        tile.input += pixel * c->distance;
-        if (tile.residual) tile.residual += pixel * PM_BLOCK;
-        tile.output = alone;
-        tile.output_block = PM_BLOCK;
-        c->tiling->kernels[0](&tile);
-        for (int block = 0; block < c->tiling->blocks; block++)
-            assert_memory_equal(alone + block * PM_BLOCK,
-                                m->tile.output + block * m->tile.output_block + pixel * PM_BLOCK,
-                                PM_BLOCK * sizeof(float));
-    }
-}
-
 static void check_tile(const struct tile_case *c) {
     struct tile_memory m;
     set_up(c, &m);
     c->tiling->kernels[c->pixels - 1](&m.tile);
     for (int pixel = 0; pixel < c->pixels; pixel++)
         for (int channel = 0; channel < c->tiling->blocks * PM_BLOCK; channel++) check_output(c, &m, pixel, channel);
-    for (int block = 1; block < c->tiling->blocks; block++)
-        for (int i = 1; i <= GAP; i++) assert_true(m.tile.output[block * m.tile.output_block - i] == UNTOUCHED);
-    check_alone(c, &m);
+    check_gaps(c->tiling, &m.tile);
+    check_alone(c->tiling, &m.tile, c->pixels, c->distance);
     tear_down(&m);
 }
 

@@ -16,11 +16,10 @@
 #include <cmocka.h>
 
 #include "guarded.h"
-#include "kernels/kernels.h"
+#include "tile_checks.h"
 
 #define HALF_ULP (1.0 / (1 << 24))
 #define MAX_SEGMENTS 5
-#define MAX_OUTPUTS 64 /* two blocks and to spare */
 
 static double clamp(double value, double low, double high) { return fmin(fmax(value, low), high); }
 
@@ -62,9 +61,6 @@ struct conv_memory {
     ptrdiff_t depth, output_floats;
     int outputs; /* channels */
 };
-
-#define GAP 16
-#define UNTOUCHED (-12345.0f)
 
 static struct conv_memory set_up(const struct conv_case *c) {
     struct conv_memory m = {.outputs = c->tiling->blocks * PM_BLOCK};
@@ -119,24 +115,6 @@ static struct expected expect_conv(const struct conv_case *c, const struct conv_
                   c->residual ? m->residual.data[slot] : 0, m->tile.low, m->tile.high);
 }
 
-/* The same pixels one by one must give the same bits. */
-static void check_alone(const struct conv_case *c, const struct conv_memory *m) {
-    float alone[2 * MAX_OUTPUTS];
-    for (int pixel = 0; pixel < c->pixels; pixel++) {
-        struct pm_conv_tile tile = m->tile;
-        tile.segments = m->segments;
-        tile.input += pixel * c->distance;
-        if (tile.residual) tile.residual += pixel * PM_BLOCK;
-        tile.output = alone;
-        tile.output_block = PM_BLOCK;
-        c->tiling->kernels[0](&tile);
-        for (int block = 0; block < c->tiling->blocks; block++)
-            assert_memory_equal(alone + block * PM_BLOCK,
-                                m->output.data + block * m->tile.output_block + pixel * PM_BLOCK,
-                                PM_BLOCK * sizeof(float));
-    }
-}
-
 static void check_conv(const struct conv_case *c, int scalar) {
     struct conv_memory m = set_up(c);
     m.tile.segments = m.segments;
@@ -145,9 +123,8 @@ static void check_conv(const struct conv_case *c, int scalar) {
         for (int channel = 0; channel < m.outputs; channel++)
             check(m.output.data[channel / PM_BLOCK * m.tile.output_block + pixel * PM_BLOCK + channel % PM_BLOCK],
                   expect_conv(c, &m, scalar || c->tiling->wide, pixel, channel), c->tiling->name);
-    for (int block = 1; block < c->tiling->blocks; block++)
-        for (int i = 1; i <= GAP; i++) assert_true(m.output.data[block * m.tile.output_block - i] == UNTOUCHED);
-    check_alone(c, &m);
+    check_gaps(c->tiling, &m.tile);
+    check_alone(c->tiling, &m.tile, c->pixels, c->distance);
     tear_down(&m);
 }
 
@@ -185,7 +162,7 @@ static void check_conv_rows(const struct pm_kernels *kernels) {
     for (int i = 0; i < PM_CONV_TILINGS_MAX && kernels->conv[i].name; i++) {
         const struct pm_conv_tiling *tiling = &kernels->conv[i];
         assert_in_range(tiling->pixels, 1, PM_CONV_PIXELS_MAX);
-        assert_in_range(tiling->blocks * PM_BLOCK, PM_BLOCK, MAX_OUTPUTS);
+        assert_in_range(tiling->blocks * PM_BLOCK, PM_BLOCK, TILE_BLOCKS_MAX * PM_BLOCK);
         int cases = check_tiling(tiling, kernels->level == PM_CPU_SCALAR);
         print_message("           %s%s: %d cases\n", tiling->name, tiling->wide ? " (wide)" : "", cases);
         /* Some row must take one block at any distance. */
