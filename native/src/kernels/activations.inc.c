@@ -62,12 +62,42 @@ ALWAYS_INLINE vf logistic(vf factor, vf x, vf low) {
     return VSCALE_SOME(factor / sum, some - e.power);
 }
 
-ALWAYS_INLINE vf sigmoid(vf x) { return logistic(VSET(1.0f), VCLAMP(x, VSET(LEAST), VSET(MOST)), (vf){0}); }
+/* Networks take sigmoid and swish of millions of values an image, so e^-x = 2^power (1 + rest) has a way of its own:
+ * steps of `power` are so small that few terms make the rest. A vector holds 2^power for all fractions of a power, less
+ * their own bits as whole numbers, so that one addition of the rounded sum's last bits brings both to their places.
+ *
+ * rest_terms: (e^-r - 1 + r) / r^2 for |r| <= ln 2 / 2^(FRACTION_BITS + 1); 9.2e-9, 1.3e-9 and 1.3e-8 of e^-r. */
+#if PM_VL == 16
+#define FRACTION_BITS 4
+static const vbits powers = {0x3f800000, 0x3f7daac3, 0x3f7b95c2, 0x3f79c3d3, 0x3f7837f0, 0x3f76f532,
+                             0x3f75fed7, 0x3f75583f, 0x3f7504f3, 0x3f7508a4, 0x3f75672a, 0x3f76248c,
+                             0x3f7744fd, 0x3f78ccdf, 0x3f7ac0c7, 0x3f7d257d};
+static const float rest_terms[] = {1 / 2.0f, -1 / 6.0f};
+#elif PM_VL == 8
+#define FRACTION_BITS 3
+static const vbits powers = {0x3f800000, 0x3f7b95c2, 0x3f7837f0, 0x3f75fed7,
+                             0x3f7504f3, 0x3f75672a, 0x3f7744fd, 0x3f7ac0c7};
+static const float rest_terms[] = {1 / 2.0f, -1 / 6.0f, 1 / 24.0f};
+#else
+#define FRACTION_BITS 0
+#define VPICK(table, which) (table)
+static const vbits powers = {0x3f800000, 0x3f800000, 0x3f800000, 0x3f800000};
+static const float rest_terms[] = {0x1.fffffep-2f, -0x1.5554b0p-3f, 0x1.555674p-5f, -0x1.1227f6p-7f, 0x1.6bebf4p-10f};
+#endif
 
-ALWAYS_INLINE vf swish(vf x) {
-    vf least = VMAX(VSET(LEAST), x);
-    return logistic(least, VMIN(VSET(MOST), least), (vf){0});
+/* factor / (1 + e^-x), and 0 from where on e^-x is no more a float. */
+#define LOWEST (-87.0f)
+ALWAYS_INLINE vf times_sigmoid(vf factor, vf x) {
+    vf most = VMIN(VSET(MOST), x), rounder = VSET(ROUNDER / (1 << FRACTION_BITS));
+    vf sum = VFMA(most, VSET(-LOG2_E), rounder), r = VFMA(sum - rounder, VSET(LN2_HIGH), most);
+    vf power = (vf)(VPICK(powers, sum) + ((vbits)sum << (23 - FRACTION_BITS)));
+    vf rest = VFMA(r * r, POLYNOMIAL(r, rest_terms), -r);
+    return VDROP(factor / (1.0f + VFMA(power, rest, power)), x, VSET(LOWEST));
 }
+
+ALWAYS_INLINE vf sigmoid(vf x) { return times_sigmoid(VSET(1.0f), x); }
+
+ALWAYS_INLINE vf swish(vf x) { return times_sigmoid(x, x); }
 
 /* (1 - E) / (1 + E) with E = e^-2|x| = 1 + d: no cancellation near 0. From 10 on it is 1 in fp32. */
 ALWAYS_INLINE vf hyperbolic_tangent(vf x) {

@@ -29,6 +29,9 @@ typedef double vd __attribute__((vector_size(PM_VL * 4), may_alias));
 #define VFMA(a, b, c) ((vf)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
 #define VSCALE(v, power) ((vf)_mm512_scalef_ps((__m512)(v), (__m512)(power)))
 #define VSCALE_SOME VSCALE
+#define VPICK(table, which) ((vbits)_mm512_permutexvar_epi32((__m512i)(which), (__m512i)(table)))
+#define VDROP(v, x, least)                                                                                             \
+    ((vf)_mm512_maskz_mov_ps(_mm512_cmp_ps_mask((__m512)(x), (__m512)(least), _CMP_NLT_UQ), (__m512)(v)))
 #define DCHOOSE(a, b, which) ((vd)_mm512_##which##_pd((__m512d)(a), (__m512d)(b)))
 #define DLOAD(p) ((vd)_mm512_cvtps_pd(_mm256_loadu_ps(p)))
 #define DSPREAD(p) ((vd)_mm512_cvtps_pd(_mm256_set1_ps(*(p))))
@@ -38,6 +41,7 @@ typedef double vd __attribute__((vector_size(PM_VL * 4), may_alias));
 #define VMIN(a, b) ((vf)_mm256_min_ps((__m256)(a), (__m256)(b)))
 #define VFMA(a, b, c) ((vf)_mm256_fmadd_ps((__m256)(a), (__m256)(b), (__m256)(c)))
 #define VWHOLE(v) ((vbits)_mm256_cvtps_epi32((__m256)(v)))
+#define VPICK(table, which) ((vbits)_mm256_permutevar8x32_epi32((__m256i)(table), (__m256i)(which)))
 #define DCHOOSE(a, b, which) ((vd)_mm256_##which##_pd((__m256d)(a), (__m256d)(b)))
 #define DLOAD(p) ((vd)_mm256_cvtps_pd(_mm_loadu_ps(p)))
 #define DSPREAD(p) ((vd)_mm256_cvtps_pd(_mm_set1_ps(*(p))))
@@ -58,6 +62,7 @@ typedef double vd __attribute__((vector_size(PM_VL * 4), may_alias));
 #define DMIN(a, b) DCHOOSE(a, b, min)
 #define DCLAMP(v, low, high) DMIN(high, DMAX(low, v))
 
+/* VPICK: of the numbers of a table, as many as a vector has, each lane takes that of its lowest bits. */
 #define VLOAD(p) (*(const vf *)(p))
 #define VSTORE(p, v) (*(vf *)(p) = (v))
 #define VSET(x) ((x) - (vf){0})
@@ -76,6 +81,8 @@ typedef double vd __attribute__((vector_size(PM_VL * 4), may_alias));
 #endif
 
 #if PM_VL < 16
+/* 0 where x < least */
+#define VDROP(v, x, least) ((vf)((vbits)(v) & ~(vbits)((x) < (least))))
 #define VSCALE(v, power) pm_scale(v, power)
 #define VSCALE_SOME(v, power) pm_scale_some(v, power)
 
