@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Folding: one pass in the order of the nodes. A node whose work another takes over hands its readers to that node. */
+#include <string.h>
+
 #include "graph/graph.h"
 #include "layers/conv_bands.h"
 
@@ -101,7 +103,26 @@ static void find_producers(struct pm_graph *graph) {
     }
 }
 
+static int are_twins(const struct pm_node *a, const struct pm_node *b) {
+    return a->layer == b->layer && a->input_count == b->input_count &&
+           !memcmp(a->inputs, b->inputs, a->input_count * sizeof *a->inputs) &&
+           !memcmp(a->weights, b->weights, sizeof a->weights) &&
+           (a->attributes == b->attributes || cJSON_Compare(a->attributes, b->attributes, 1));
+}
+
+/* The same of the same inputs is the same value: NASNet's branches each begin with a ReLU of their own. No weight
+ * serves two nodes, so twins have none. */
+static void merge_twins(struct pm_graph *graph) {
+    for (uint32_t i = 0; i < graph->node_count; i++)
+        for (uint32_t j = 0; j < i; j++) {
+            if (graph->nodes[j].folded || !are_twins(&graph->nodes[j], &graph->nodes[i])) continue;
+            hand_over(graph, &graph->nodes[i], graph->nodes[j].value);
+            break;
+        }
+}
+
 void pm_graph_fold(struct pm_graph *graph) {
+    merge_twins(graph);
     count_users(graph);
     drop_unused(graph);
     for (uint32_t i = 0; i < graph->node_count; i++) {

@@ -108,8 +108,8 @@ static pomona_status read_node(struct pm_graph *graph, const struct pm_container
     POMONA_TRY(find_layer(node, json, error));
     POMONA_TRY(read_inputs(graph, input_name, graph->node_count - 1, json, error));
     POMONA_TRY(read_weights(graph, container, node, json, error));
-    if (node->layer->read)
-        POMONA_TRY(node->layer->read(node, cJSON_GetObjectItemCaseSensitive(json, "attributes"), error));
+    node->attributes = cJSON_GetObjectItemCaseSensitive(json, "attributes");
+    if (node->layer->read) POMONA_TRY(node->layer->read(node, node->attributes, error));
     return infer_node(graph, node, error);
 }
 

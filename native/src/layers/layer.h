@@ -65,6 +65,7 @@ struct pm_node {
     int *inputs;    /* indices of values: 0 is the network's input, i the node i - 1 of the file */
     uint32_t input_count;
     const struct pm_tensor *weights[PM_MAX_ROLES]; /* by the layer's roles; valid until packing is done */
+    const cJSON *attributes;                       /* as the file has them, may be NULL; valid as long */
     struct pm_window window;
     struct pm_epilogue epilogue;
     struct pm_shape shape;    /* of its value */
