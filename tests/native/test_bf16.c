@@ -112,6 +112,35 @@ static void test_bands(void **state) {
     maker_end(&maker);
 }
 
+/* The gate of squeeze-and-excite, of powers of two, is in the input before it is rounded. */
+static void check_gate(uint32_t channels, uint32_t height, uint32_t width) {
+    struct model_maker maker;
+    maker_begin(&maker, height, width, channels);
+    let_pixels_be_whole(&maker);
+    spread_colours(&maker, channels);
+    maker_node(&maker, "global_pool", "squeezed", "colours", "{\"kind\": \"max\"}");
+    maker_affine(&maker, "gate", "squeezed", channels, 3);
+    float *scale = maker_numbers(&maker, "gate/scale"), *shift = maker_numbers(&maker, "gate/shift");
+    for (uint32_t c = 0; c < channels; c++) scale[c] = 0, shift[c] = ldexpf(1, (int)(c % 5) - 2);
+    maker_sum(&maker, "gate/scale");
+    maker_sum(&maker, "gate/shift");
+    maker_node(&maker, "multiply", "gated", "colours,gate", NULL);
+    maker_conv(&maker, "window", "gated", one, channels, 40, 1, NULL);
+    shorten(&maker, "window/kernel", channels * 40);
+    maker_features(&maker, "window");
+    assert_int_equal(runs_by(&maker, POMONA_PRECISION_BF16, "window", "bf16"), 1);
+    assert_int_equal(check_graph_in(&maker, POMONA_PRECISION_BF16, "gate"), 4);
+    maker_end(&maker);
+}
+
+static void test_gate(void **state) {
+    (void)state;
+    if (missing()) skip();
+    check_gate(24, 7, 9);
+    check_gate(40, 29, 31);
+    check_gate(192, 61, 67); /* several sweeps */
+}
+
 /* No pair may stand across two groups, or reach past the last channel. */
 static void test_odd_channels_stay_in_fp32(void **state) {
     (void)state;
@@ -223,11 +252,9 @@ static void test_refusal(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_windows),
-        cmocka_unit_test(test_bands),
-        cmocka_unit_test(test_odd_channels_stay_in_fp32),
-        cmocka_unit_test(test_rounding),
-        cmocka_unit_test(test_refusal),
+        cmocka_unit_test(test_windows),  cmocka_unit_test(test_bands),
+        cmocka_unit_test(test_gate),     cmocka_unit_test(test_odd_channels_stay_in_fp32),
+        cmocka_unit_test(test_rounding), cmocka_unit_test(test_refusal),
     };
     int skipped = level_missing();
     return skipped ? skipped : cmocka_run_group_tests(tests, NULL, NULL);

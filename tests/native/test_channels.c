@@ -224,6 +224,43 @@ static void test_pairs(void **state) {
         }
 }
 
+/* A projection multiplies by the gate itself where its outputs are at most as many as there are pixels: 35. */
+static void test_gate(void **state) {
+    (void)state;
+    for (size_t i = 0; i < CHANNEL_COUNTS; i++)
+        for (uint32_t out = 20; out <= 40; out += 20) {
+            struct model_maker maker;
+            uint32_t n = channel_counts[i];
+            maker_begin(&maker, 7, 5, (uint32_t)i);
+            maker_conv(&maker, "a", "input", square, 3, n, 1, "{\"padding\": \"same\"}");
+            maker_conv(&maker, "other", "a", square, n, out, 1, "{\"padding\": \"same\"}");
+            maker_node(&maker, "global_pool", "squeezed", "a", "{\"kind\": \"avg\"}");
+            maker_conv(&maker, "excited", "squeezed", point, n, n, 1, NULL);
+            maker_node(&maker, "multiply", "gated", "a,excited", NULL);
+            maker_conv(&maker, "project", "gated", point, n, out, 1, NULL);
+            maker_node(&maker, "add", "sum", "other,project", NULL);
+            check(&maker, "sum", out > 35 ? 6 : 5);
+        }
+}
+
+/* What two nodes do alike to the same value is done once, and a clamp that all readers share by who makes the value. */
+static void test_twins(void **state) {
+    (void)state;
+    struct model_maker maker;
+    maker_begin(&maker, 7, 5, 3);
+    maker_conv(&maker, "a", "input", square, 3, 24, 1, "{\"padding\": \"same\"}");
+    maker_node(&maker, "activation", "first", "a", "{\"kind\": \"relu\"}");
+    maker_node(&maker, "activation", "second", "a", "{\"kind\": \"relu\"}");
+    maker_node(&maker, "avg_pool", "mean", "first", "{\"pool\": [3, 3], \"strides\": [1, 1], \"padding\": \"same\"}");
+    maker_node(&maker, "avg_pool", "twin", "second", "{\"padding\": \"same\", \"strides\": [1, 1], \"pool\": [3, 3]}");
+    maker_node(&maker, "avg_pool", "other", "second",
+               "{\"pool\": [3, 3], \"strides\": [1, 1], \"padding\": [1, 1, 1, 1]}");
+    maker_node(&maker, "activation", "sixth", "twin", "{\"kind\": \"clip\", \"low\": 0, \"high\": 0.5}");
+    maker_node(&maker, "activation", "seventh", "mean", "{\"kind\": \"clip\", \"low\": 0, \"high\": 0.25}");
+    maker_node(&maker, "concat", "all", "mean,twin,other,sixth,seventh", NULL);
+    check(&maker, "all", 6);
+}
+
 static void test_crop(void **state) {
     (void)state;
     struct model_maker maker;
@@ -349,6 +386,8 @@ int main(void) {
         cmocka_unit_test(test_layer_norm_of_the_input),
         cmocka_unit_test(test_softmax),
         cmocka_unit_test(test_pairs),
+        cmocka_unit_test(test_gate),
+        cmocka_unit_test(test_twins),
         cmocka_unit_test(test_crop),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_too_many_channels),

@@ -5,6 +5,7 @@
 
 #include "graph/graph.h"
 #include "layers/conv_bands.h"
+#include "layers/conv_gate.h"
 
 static void count_users(struct pm_graph *graph) {
     for (uint32_t i = 0; i < graph->node_count; i++) graph->nodes[i].users = 0;
@@ -25,6 +26,18 @@ static void take_padding(struct pm_graph *graph, struct pm_node *node) {
         pad->users--;
         if (pad->inputs[0] > 0) graph->nodes[pad->inputs[0] - 1].users++;
     }
+}
+
+/* A convolution multiplies by squeeze-and-excite's gate itself. */
+static void take_gate(struct pm_graph *graph, struct pm_node *node) {
+    if (!(node->layer->takes & PM_TAKES_GATE) || node->inputs[0] == 0) return;
+    struct pm_node *product = &graph->nodes[node->inputs[0] - 1];
+    if (product->users != 1 || !pm_conv_gate_suits(node, product)) return;
+    node->gate = node->inputs[node->input_count++] = product->inputs[1];
+    node->inputs[0] = product->inputs[0];
+    product->folded = 1;
+    product->input_count = 0;
+    product->users = 0;
 }
 
 /* The node that makes the latest of the inputs, when nobody else reads it. */
@@ -129,6 +142,7 @@ void pm_graph_fold(struct pm_graph *graph) {
         struct pm_node *node = &graph->nodes[i];
         if (node->folded) continue;
         take_padding(graph, node);
+        take_gate(graph, node);
         if (enter_table(graph, node)) continue;
         struct pm_node *before = node->layer->fold ? only_source(graph, node) : NULL;
         if (before && node->layer->fold(node, before)) replace(graph, node, before);

@@ -81,6 +81,7 @@ static void forget_file(struct pm_graph *graph) {
     for (uint32_t i = 0; i < graph->node_count; i++) {
         struct pm_node *node = &graph->nodes[i];
         memset(node->weights, 0, sizeof node->weights);
+        node->attributes = NULL;
         pm_free(node->epilogue.scale);
         node->epilogue.scale = node->epilogue.shift = NULL;
     }

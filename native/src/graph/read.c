@@ -37,7 +37,7 @@ static pomona_status read_inputs(const struct pm_graph *graph, const char *input
     POMONA_RETURN_IF(count > PM_MAX_INPUTS || (uint32_t)count < node->layer->min_inputs ||
                          (uint32_t)count > node->layer->max_inputs,
                      error, POMONA_BAD_MODEL, "layer %s: %d inputs for a %s", node->name, count, node->layer->name);
-    node->inputs = pm_allocate_zeroed((size_t)count + 1, sizeof *node->inputs); /* and a residual */
+    node->inputs = pm_allocate_zeroed((size_t)count + 2, sizeof *node->inputs); /* and gate, residual */
     POMONA_RETURN_IF(!node->inputs, error, POMONA_OUT_OF_MEMORY, "layer %s: no memory", node->name);
     cJSON_ArrayForEach(item, inputs) {
         int value = cJSON_IsString(item) ? find_value(graph, input_name, index, item->valuestring) : -1;

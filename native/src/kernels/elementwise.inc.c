@@ -23,6 +23,12 @@ static void affine(float *out, const float *in, const float *scale, const float 
     }
 }
 
+static void scale_rows(float *out, const float *in, const float *factors, ptrdiff_t rows, ptrdiff_t width) {
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t i = r * width; i < (r + 1) * width; i += PM_VL)
+            VSTORE(out + i, VLOAD(in + i) * VSET(factors[r]));
+}
+
 /* Four sums, since each addition would wait for the one before. */
 static void sum(float *total, const float *in, ptrdiff_t pixels) {
     for (ptrdiff_t c = 0; c < PM_BLOCK; c += PM_VL) {

@@ -147,6 +147,8 @@ struct pm_kernels {
     /* out[p][c] = clamp(in[p][c] x scale[c] + shift[c]) over `pixels` pixels of one block */
     void (*affine)(float *out, const float *in, const float *scale, const float *shift, ptrdiff_t pixels, float low,
                    float high);
+    /* out[r][i] = in[r][i] x factors[r]; width: a multiple of 16 */
+    void (*scale_rows)(float *out, const float *in, const float *factors, ptrdiff_t rows, ptrdiff_t width);
     /* sum[c] += in[p][c], and maximum[c] = max(maximum[c], in[p][c]), over `pixels` pixels of one block */
     void (*sum)(float *sum, const float *in, ptrdiff_t pixels);
     void (*maximum)(float *maximum, const float *in, ptrdiff_t pixels);

@@ -8,8 +8,9 @@
 #include "kernels/kernels.h"
 
 #define PM_ROUTINES(level)                                                                                             \
-    .name = #level, .add = add, .multiply = multiply, .affine = affine, .sum = sum, .maximum = maximum,                \
-    .max_pool = max_pool, .avg_pool = avg_pool, .layer_norm = layer_norm, .activations = pm_activations_##level,       \
-    .peak = peak, .moments = &pm_moment_kernels_##level, .resize = &pm_resize_kernels_##level
+    .name = #level, .add = add, .multiply = multiply, .affine = affine, .scale_rows = scale_rows, .sum = sum,          \
+    .maximum = maximum, .max_pool = max_pool, .avg_pool = avg_pool, .layer_norm = layer_norm,                          \
+    .activations = pm_activations_##level, .peak = peak, .moments = &pm_moment_kernels_##level,                        \
+    .resize = &pm_resize_kernels_##level
 
 #endif

@@ -45,7 +45,7 @@ const struct pm_layer pm_layer_conv2d = {
     .min_inputs = 1,
     .max_inputs = 1,
     .takes = PM_TAKES_PADDING | PM_TAKES_AFFINE | PM_TAKES_RESIDUAL | PM_TAKES_CLAMP | PM_TAKES_ACTIVATION |
-             PM_TAKES_PLAIN | PM_TAKES_WHOLE,
+             PM_TAKES_PLAIN | PM_TAKES_WHOLE | PM_TAKES_GATE,
     .read = read,
     .infer = infer,
     .prepare = prepare,

@@ -15,7 +15,7 @@ int pm_conv_bands_suit(const struct pm_node *conv, const struct pm_node *reader)
     int pointwise = window->kernel[0] == 1 && window->kernel[1] == 1;
     int strided = window->stride[0] > 1 && window->stride[1] > 1;
     return conv->layer == pm_layer_find("conv2d") && (pointwise || strided) && conv->epilogue.residual < 0 &&
-           reader->shape.channels == conv->shape.channels;
+           !conv->gate && reader->shape.channels == conv->shape.channels;
 }
 
 /* Rows count from the top of the map's halo here. */

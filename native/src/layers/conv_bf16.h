@@ -14,9 +14,9 @@ int pm_conv_bf16_suits(const struct pm_node *node, const struct pm_plan *plan);
  * floats of a block of `in`. Its origin is the first of them. */
 struct pm_map pm_conv_bf16_map(const struct pm_map *in, uint64_t floats);
 
-/* Rounds `floats` floats of each block, from `from` on in the first, to a map of pairs; as many of them, one after the
- * other, as the plan has slices. */
-void pm_conv_bf16_narrow(const struct pm_plan *plan, const struct pm_map *in, const float *from, uint64_t floats,
-                         const struct pm_map *pairs, float *to);
+/* Rounds `floats` floats of each block, from `from` on in the first, times `gate` where there is one, to a map of
+ * pairs; as many of them, one after the other, as the plan has slices. */
+void pm_conv_bf16_narrow(const struct pm_node *node, const struct pm_plan *plan, const float *from, uint64_t floats,
+                         const float *gate, const struct pm_map *pairs, float *to);
 
 #endif

@@ -4,6 +4,7 @@
  * (conv_panels.h), in an order that keeps the input of a few rows in cache. */
 #include "core/memory.h"
 #include "layers/conv_bf16.h"
+#include "layers/conv_gate.h"
 #include "layers/conv_method.h"
 #include "layers/conv_panels.h"
 
@@ -35,6 +36,10 @@ static uint32_t at_least_one(uint64_t count, uint32_t limit) {
     return count < 1 ? 1 : count > limit ? limit : (uint32_t)count;
 }
 
+static int scales_weights(const struct pm_node *node, const struct conv *conv) {
+    return node->gate && !conv->tilings.slices;
+}
+
 static void choose_runs(const struct pm_node *node, const struct pm_plan *plan, struct conv *conv) {
     const struct pm_window *window = &node->window;
     const struct pm_map *in = &plan->maps[node->inputs[0]], *out = &plan->maps[node->value];
@@ -61,6 +66,7 @@ static void choose_runs(const struct pm_node *node, const struct pm_plan *plan, 
     conv->sweep_runs = at_least_one(SWEEP_FLOATS / run_floats(node, in, conv), conv->runs);
     conv->sweep_images = at_least_one(SWEEP_FLOATS / (run_floats(node, in, conv) * conv->runs), POMONA_MAX_BATCH);
     if (node->banded) conv->sweep_runs = conv->runs, conv->sweep_images = 1;
+    if (scales_weights(node, conv)) conv->sweep_images = 1;
 }
 
 static int is_precise(const struct pm_node *node, const struct pm_plan *plan) {
@@ -116,6 +122,7 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
     conv->panels = pm_panels_make(node, plan, &conv->tilings, conv + 1);
     node->kernel = conv->panels.list->tiling->name;
     node->packed_count = pm_panels_floats(&conv->panels);
+    if (scales_weights(node, conv)) node->scratch_floats = node->packed_count;
     return POMONA_OK;
 }
 
@@ -151,8 +158,10 @@ static float *pairs_of(const struct sweep *s, uint32_t i) {
 static void narrow_sweep(const struct sweep *s) {
     const struct pm_map *in = &s->run->plan->maps[s->node->inputs[0]];
     uint64_t floats = sweep_floats(s->node, in, s->conv, s->first_run, s->runs);
-    for (uint32_t i = s->first_image; i < s->first_image + s->images; i++)
-        pm_conv_bf16_narrow(s->run->plan, in, first_corner(s, i), floats, &s->conv->in, pairs_of(s, i));
+    for (uint32_t i = s->first_image; i < s->first_image + s->images; i++) {
+        const float *gate = s->node->gate ? pm_value(s->run, s->node->gate, i) : NULL;
+        pm_conv_bf16_narrow(s->node, s->run->plan, first_corner(s, i), floats, gate, &s->conv->in, pairs_of(s, i));
+    }
 }
 
 static struct pm_conv_tile tile_of(const struct sweep *s, const struct pm_panel *panel) {
@@ -160,8 +169,9 @@ static struct pm_conv_tile tile_of(const struct sweep *s, const struct pm_panel 
     const struct pm_map *maps = s->run->plan->maps;
     const ptrdiff_t outputs = panel->tiling->blocks * PM_BLOCK;
     const float *packed = node->packed + panel->packed;
+    const float *weights = scales_weights(node, s->conv) ? s->run->scratch + panel->packed : packed;
     return (struct pm_conv_tile){
-        .weights = packed + 2 * outputs,
+        .weights = weights + 2 * outputs,
         .scale = packed,
         .shift = packed + outputs,
         .segments = panel->segments,
@@ -222,6 +232,7 @@ static void run(const struct pm_node *node, const struct pm_run *run) {
     struct sweep s = {.node = node, .conv = conv, .run = run};
     for (; s.first_image < run->count; s.first_image += s.images) {
         s.images = smaller(conv->sweep_images, run->count - s.first_image);
+        if (scales_weights(node, conv)) pm_conv_gate_weights(node, run, &conv->panels, s.first_image, run->scratch);
         for (s.first_run = 0; s.first_run < conv->runs; s.first_run += s.runs) {
             s.runs = smaller(conv->sweep_runs, conv->runs - s.first_run);
             if (conv->tilings.slices) narrow_sweep(&s);

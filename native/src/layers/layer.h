@@ -68,6 +68,7 @@ struct pm_node {
     const cJSON *attributes;                       /* as the file has them, may be NULL; valid as long */
     struct pm_window window;
     struct pm_epilogue epilogue;
+    int gate;                 /* 0, or a value of one pixel that its first input is multiplied by, see conv_gate.h */
     struct pm_shape shape;    /* of its value */
     int spread;               /* the second of its inputs is 1 x 1 x channels and meets every pixel of the first */
     uint32_t users;           /* readers of its value, the graph's output included */
@@ -117,7 +118,8 @@ enum {
     PM_IS_CONCAT = 64,         /* its value is its inputs, one after the other: they may be written there at once */
     PM_TAKES_WHOLE = 128,      /* reads a map of whole numbers and their unit */
     PM_TAKES_ACTIVATION = 256, /* a function after it is folded into epilogue.activation */
-    PM_TAKES_BANDS = 512       /* runs the convolution before it itself, where nobody else reads that one's value */
+    PM_TAKES_BANDS = 512,      /* runs the convolution before it itself, where nobody else reads that one's value */
+    PM_TAKES_GATE = 1024       /* a product with one pixel before it is folded into `gate` */
 };
 
 /* Errors made early pass through all that follows, and a short sum costs little: the first layers of a network are

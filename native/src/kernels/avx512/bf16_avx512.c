@@ -24,9 +24,14 @@ static __m512 widened(__m256i numbers) { return (__m512)_mm512_slli_epi32(_mm512
 
 void pm_bf16_narrow_avx512(const struct pm_bf16_pixels *p) {
     const uint32_t read = UINT32_MAX >> (2 * PM_BLOCK - p->channels);
+    __m512 gates[2] = {_mm512_set1_ps(1), _mm512_set1_ps(1)};
+    for (int i = 0; p->gate && i < 2; i++)
+        gates[i] = _mm512_maskz_loadu_ps((__mmask16)(read >> (i * PM_BLOCK)), p->gate + i * p->gate_block);
     for (ptrdiff_t i = 0; i < p->pixels * PM_BLOCK; i += PM_BLOCK) {
         __m512 lower = _mm512_maskz_loadu_ps((__mmask16)read, p->from + i);
         __m512 upper = _mm512_maskz_loadu_ps((__mmask16)(read >> PM_BLOCK), p->from + p->block + i);
+        lower *= gates[0];
+        upper *= gates[1];
         for (int slice = 0; slice < p->slices; slice++) {
             __m512i pairs = (__m512i)_mm512_cvtne2ps_pbh(upper, lower);
             _mm512_storeu_si512(p->pairs + slice * p->slice + i, pairs);

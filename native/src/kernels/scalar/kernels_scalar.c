@@ -55,6 +55,10 @@ static void sum(float *total, const float *in, ptrdiff_t pixels) {
     for (ptrdiff_t i = 0; i < pixels * PM_BLOCK; i++) total[i % PM_BLOCK] += in[i];
 }
 
+static void scale_rows(float *out, const float *in, const float *factors, ptrdiff_t rows, ptrdiff_t width) {
+    for (ptrdiff_t i = 0; i < rows * width; i++) out[i] = in[i] * factors[i / width];
+}
+
 static void maximum(float *greatest, const float *in, ptrdiff_t pixels) {
     for (ptrdiff_t i = 0; i < pixels * PM_BLOCK; i++)
         if (in[i] > greatest[i % PM_BLOCK]) greatest[i % PM_BLOCK] = in[i];
