@@ -275,6 +275,27 @@ static void test_crop(void **state) {
     check(&maker, "both", 7);
 }
 
+/* Crops and paddings that lie in what they are made from, and one that cannot; read late, and beside a halo. */
+static void test_views(void **state) {
+    (void)state;
+    for (size_t i = 0; i < CHANNEL_COUNTS; i++) {
+        struct model_maker maker;
+        uint32_t n = channel_counts[i];
+        maker_begin(&maker, 9, 8, (uint32_t)i);
+        maker_conv(&maker, "a", "input", square, 3, n, 1, "{\"padding\": \"same\"}");
+        maker_node(&maker, "crop", "less", "a", "{\"cropping\": [1, 0, 1, 0]}");
+        maker_node(&maker, "zero_pad", "again", "less", "{\"padding\": [1, 0, 1, 0]}");
+        maker_node(&maker, "zero_pad", "more", "a", "{\"padding\": [0, 1, 0, 1]}");
+        maker_node(&maker, "crop", "shifted", "more", "{\"cropping\": [1, 0, 1, 0]}");
+        maker_conv(&maker, "b", "a", square, n, 17, 1, "{\"padding\": \"same\"}");
+        maker_node(&maker, "add", "sum", "shifted,again", NULL);
+        maker_node(&maker, "concat", "all", "a,shifted,sum,b", NULL);
+        maker_conv(&maker, "c", "all", square, 3 * n + 17, n, 1, "{\"padding\": \"same\"}");
+        maker_node(&maker, "multiply", "late", "c,shifted", NULL);
+        check(&maker, "late", 10);
+    }
+}
+
 /* ---- refusals ---- */
 
 /* A layer `op` of inputs a (3x4x8), b (2x4x8), c (3x4x5) and d (1x1x8), with a weight of the wrong shape. */
@@ -389,6 +410,7 @@ int main(void) {
         cmocka_unit_test(test_gate),
         cmocka_unit_test(test_twins),
         cmocka_unit_test(test_crop),
+        cmocka_unit_test(test_views),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_too_many_channels),
         cmocka_unit_test(test_packed_weights),

@@ -17,6 +17,7 @@
 struct life {
     int value, first, last;
     int home; /* the concatenation in which it lies, -1: it lies by itself */
+    int view; /* the value of whose pixels it is a part, or these and their halo; -1: none */
     uint32_t block;
     struct pm_map *map;
 };
@@ -59,7 +60,7 @@ static void find_homes(const struct pm_node *node, struct life *lives) {
     uint32_t channel = 0;
     for (uint32_t j = 0; j < node->input_count; channel += lives[node->inputs[j++]].map->shape.channels) {
         struct life *part = &lives[node->inputs[j]];
-        if (part->value == 0 || part->home >= 0 || channel % PM_BLOCK) continue;
+        if (part->value == 0 || part->home >= 0 || part->view >= 0 || channel % PM_BLOCK) continue;
         part->home = node->value;
         part->block = channel / PM_BLOCK;
     }
@@ -70,10 +71,38 @@ static void live_until(const struct pm_node *reader, int step, struct life *live
         if (lives[reader->inputs[j]].last < step) lives[reader->inputs[j]].last = step;
 }
 
+static int has_halo(const struct pm_map *map) {
+    return map->halo[PM_TOP] || map->halo[PM_BOTTOM] || map->halo[PM_LEFT] || map->halo[PM_RIGHT];
+}
+
+/* Room for the zeros around a value lasts as long as it: it must not be larger. */
+static int may_be_halo(const struct pm_node *pad, const struct pm_shape *of) {
+    return pad->shape.height <= 2 * of->height && pad->shape.width <= 2 * of->width;
+}
+
+/* Crops that need no halo, and paddings of what is no view itself. */
+static void find_views(const struct pm_graph *graph, struct life *lives) {
+    for (uint32_t i = 0; i < graph->node_count; i++) {
+        const struct pm_node *node = &graph->nodes[i];
+        struct life *life = &lives[node->value];
+        int crops = (node->layer->takes & PM_IS_CROP) != 0, pads = (node->layer->takes & PM_IS_PAD) != 0;
+        if (node->folded || !(crops || pads) || node->inputs[0] == 0 || has_halo(life->map)) continue;
+        const struct life *of = &lives[node->inputs[0]];
+        if (pads && (of->view >= 0 || !may_be_halo(node, &of->map->shape))) continue;
+        life->view = of->value;
+        if (pads) widen_halo(of->map, node->window.padding);
+    }
+    for (uint32_t v = graph->node_count; v > 0; v--) { /* a view of a view comes after it */
+        struct life *of = lives[v].view < 0 ? NULL : &lives[lives[v].view];
+        if (of && of->last < lives[v].last) of->last = lives[v].last;
+    }
+}
+
 /* lives[] by value: who reads it last, and where it may lie. */
 static void find_lives(const struct pm_graph *graph, struct pm_map *maps, struct life *lives) {
     for (uint32_t v = 0; v <= graph->node_count; v++) {
-        lives[v] = (struct life){.value = (int)v, .first = (int)v, .last = (int)v, .home = -1, .map = &maps[v]};
+        lives[v] =
+            (struct life){.value = (int)v, .first = (int)v, .last = (int)v, .home = -1, .view = -1, .map = &maps[v]};
         maps[v] = (struct pm_map){.shape = *pm_graph_shape(graph, (int)v), .block = v ? PM_BLOCK : input_block(graph)};
     }
     lives[graph->features].last = (int)graph->node_count + 1;
@@ -84,8 +113,10 @@ static void find_lives(const struct pm_graph *graph, struct pm_map *maps, struct
         if (node->producer) live_until(node->producer, node->value, lives);
         if (node->folded) continue;
         if (node->layer->takes & PM_TAKES_PADDING) widen_halo(&maps[node->inputs[0]], node->window.padding);
-        if (node->layer->takes & PM_IS_CONCAT) find_homes(node, lives);
     }
+    find_views(graph, lives);
+    for (uint32_t i = 0; i < graph->node_count; i++)
+        if (graph->nodes[i].layer->takes & PM_IS_CONCAT) find_homes(&graph->nodes[i], lives);
 }
 
 static int exists(const struct pm_graph *graph, uint32_t value) {
@@ -111,6 +142,15 @@ static void settle_part(const struct life *part, const struct pm_map *home) {
     map->block_stride = home->block_stride;
     map->offset = home->offset + part->block * (uint64_t)home->block_stride;
     map->size = pm_map_blocks(map) * (uint64_t)home->block_stride;
+}
+
+static void settle_view(const struct pm_node *node, const struct pm_map *of, struct pm_map *map) {
+    const uint32_t *padding = node->window.padding;
+    ptrdiff_t corner = padding[PM_TOP] * of->row_stride + (ptrdiff_t)padding[PM_LEFT] * PM_BLOCK;
+    map->offset = of->offset;
+    map->origin = node->layer->takes & PM_IS_PAD ? of->origin - corner : of->origin + corner;
+    map->row_stride = of->row_stride;
+    map->block_stride = of->block_stride;
 }
 
 static int by_size(const void *a, const void *b) {
@@ -141,7 +181,7 @@ static pomona_status place_wholes(const struct pm_graph *graph, const struct lif
     uint32_t count = 0;
     *slice = 0;
     for (uint32_t v = 0; v <= graph->node_count; v++) {
-        if (!exists(graph, v) || lives[v].home >= 0) continue;
+        if (!exists(graph, v) || lives[v].home >= 0 || lives[v].view >= 0) continue;
         POMONA_TRY(lay_out(lives[v].map, v ? graph->nodes[v - 1].name : "input", error));
         if (v == 0 || !graph->nodes[v - 1].banded) wholes[count++] = lives[v];
     }
@@ -166,6 +206,8 @@ pomona_status pm_graph_place(const struct pm_graph *graph, struct pm_map *maps, 
     pomona_status status = place_wholes(graph, lives, lives + values, slice, error);
     for (size_t v = values; !status && v-- > 0;)
         if (lives[v].home >= 0) settle_part(&lives[v], &maps[lives[v].home]);
+    for (size_t v = 1; !status && v < values; v++)
+        if (lives[v].view >= 0) settle_view(&graph->nodes[v - 1], &maps[lives[v].view], &maps[v]);
     pm_free(lives);
     return status;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* A part of each map: rows and columns less at each side. */
+/* A part of each map: rows and columns less at each side. It lies in its input where nobody needs a halo around it. */
 #include <string.h>
 
 #include "core/json.h"
@@ -20,7 +20,14 @@ static pomona_status infer(struct pm_node *node, const struct pm_shape *inputs, 
     return POMONA_OK;
 }
 
+static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
+    (void)error;
+    node->kernel = pm_is_view(node, plan) ? "in place" : "copy";
+    return POMONA_OK;
+}
+
 static void run(const struct pm_node *node, const struct pm_run *run) {
+    if (pm_is_view(node, run->plan)) return;
     const struct pm_map *in = &run->plan->maps[node->inputs[0]], *out = &run->plan->maps[node->value];
     const uint32_t *cropping = node->window.padding;
     ptrdiff_t corner = cropping[PM_TOP] * in->row_stride + (ptrdiff_t)cropping[PM_LEFT] * PM_BLOCK;
@@ -36,10 +43,11 @@ static void run(const struct pm_node *node, const struct pm_run *run) {
 
 const struct pm_layer pm_layer_crop = {
     .name = "crop",
-    .kernel = "copy",
     .min_inputs = 1,
     .max_inputs = 1,
+    .takes = PM_IS_CROP,
     .read = read,
     .infer = infer,
+    .prepare = prepare,
     .run = run,
 };

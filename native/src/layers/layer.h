@@ -102,6 +102,12 @@ struct pm_run {
     double *seconds; /* by step, NULL: not wanted; a node that runs its producer moves that one's part there */
 };
 
+/* The node's value lies in the memory of its first input, so that there is nothing to run. */
+static inline int pm_is_view(const struct pm_node *node, const struct pm_plan *plan) {
+    const struct pm_map *in = &plan->maps[node->inputs[0]], *out = &plan->maps[node->value];
+    return in->offset == out->offset && in->row_stride == out->row_stride;
+}
+
 /* The first float of a value's pixel (0, 0) for image `i`. */
 static inline float *pm_value(const struct pm_run *run, int value, uint32_t i) {
     const struct pm_map *map = &run->plan->maps[value];
@@ -119,7 +125,9 @@ enum {
     PM_TAKES_WHOLE = 128,      /* reads a map of whole numbers and their unit */
     PM_TAKES_ACTIVATION = 256, /* a function after it is folded into epilogue.activation */
     PM_TAKES_BANDS = 512,      /* runs the convolution before it itself, where nobody else reads that one's value */
-    PM_TAKES_GATE = 1024       /* a product with one pixel before it is folded into `gate` */
+    PM_TAKES_GATE = 1024,      /* a product with one pixel before it is folded into `gate` */
+    PM_IS_CROP = 2048,         /* its value is its input less window.padding: it may lie there */
+    PM_IS_PAD = 4096           /* its value is its input and window.padding as pixels: a halo may be them */
 };
 
 /* Errors made early pass through all that follows, and a short sum costs little: the first layers of a network are

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* A border of zeros. Every window that follows takes it as halo (graph/fold.c), so that it runs only before layers that
- * read no halo. */
+/* A border of zeros. Every window that follows takes it as halo (graph/fold.c); for layers that read no halo, the halo
+ * of its input stands for it (graph/plan.c), but that of a crop. */
 #include <string.h>
 
 #include "core/json.h"
@@ -21,7 +21,14 @@ static pomona_status infer(struct pm_node *node, const struct pm_shape *inputs, 
     return POMONA_OK;
 }
 
+static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
+    (void)error;
+    node->kernel = pm_is_view(node, plan) ? "in place" : "copy";
+    return POMONA_OK;
+}
+
 static void run(const struct pm_node *node, const struct pm_run *run) {
+    if (pm_is_view(node, run->plan)) return;
     const struct pm_map *in = &run->plan->maps[node->inputs[0]], *out = &run->plan->maps[node->value];
     const uint32_t *padding = node->window.padding;
     for (uint32_t i = 0; i < run->count; i++)
@@ -38,10 +45,11 @@ static void run(const struct pm_node *node, const struct pm_run *run) {
 
 const struct pm_layer pm_layer_zero_pad = {
     .name = "zero_pad",
-    .kernel = "copy",
     .min_inputs = 1,
     .max_inputs = 1,
+    .takes = PM_IS_PAD,
     .read = read,
     .infer = infer,
+    .prepare = prepare,
     .run = run,
 };
