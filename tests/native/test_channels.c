@@ -109,7 +109,27 @@ static void test_odd_concats(void **state) {
         maker_node(&maker, "concat", "again", "input,twice,alone", NULL);
         maker_node(&maker, "concat", "all", "twice,again,twice", NULL);
         maker_node(&maker, "activation", "relu", "all", "{\"kind\": \"relu\"}");
-        check(&maker, "relu", 6);
+        check(&maker, "relu", 5);
+    }
+}
+
+/* A clamp of all is one of the parts' makers, unless others read a part or a function comes last. */
+static void test_clamped_concat(void **state) {
+    (void)state;
+    for (size_t i = 0; i < CHANNEL_COUNTS; i++) {
+        struct model_maker maker;
+        uint32_t n = channel_counts[i];
+        maker_begin(&maker, 5, 6, (uint32_t)i);
+        maker_conv(&maker, "a", "input", square, 3, n, 1, "{\"padding\": \"same\"}");
+        maker_conv(&maker, "b", "a", square, n, n, 1, "{\"padding\": \"same\"}");
+        maker_conv(&maker, "c", "b", square, n, n, 1, "{\"padding\": \"same\"}");
+        maker_node(&maker, "activation", "tanh", "c", "{\"kind\": \"tanh\"}");
+        maker_conv(&maker, "d", "a", point, n, n, 1, NULL);
+        maker_conv(&maker, "e", "a", point, n, 16, 1, NULL);
+        maker_node(&maker, "concat", "inner", "d,e", NULL);
+        maker_node(&maker, "concat", "all", "b,inner,tanh", NULL);
+        maker_node(&maker, "activation", "relu", "all", "{\"kind\": \"relu\"}");
+        check(&maker, "relu", 7);
     }
 }
 
@@ -401,6 +421,7 @@ int main(void) {
         cmocka_unit_test(test_dense_block),
         cmocka_unit_test(test_concat_is_not_copied),
         cmocka_unit_test(test_odd_concats),
+        cmocka_unit_test(test_clamped_concat),
         cmocka_unit_test(test_inception_block),
         cmocka_unit_test(test_affine),
         cmocka_unit_test(test_layer_norm),

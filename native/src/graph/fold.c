@@ -103,6 +103,23 @@ static void make_whole(struct pm_graph *graph) {
     graph->whole = pm_preprocess_make_whole(&graph->preprocess, graph->unit);
 }
 
+static int takes_clamp(const struct pm_node *part) {
+    return part->users == 1 && part->layer->takes & PM_TAKES_CLAMP && !part->epilogue.activation.function;
+}
+
+/* The clamp of a concatenation goes to the makers of those parts that nobody else reads. */
+static void give_clamps(struct pm_graph *graph) {
+    for (uint32_t i = graph->node_count; i-- > 0;) {
+        struct pm_node *node = &graph->nodes[i];
+        if (!(node->layer->takes & PM_IS_CONCAT) || pm_epilogue_is_linear(&node->epilogue)) continue;
+        for (uint32_t j = 0; j < node->input_count; j++) {
+            struct pm_node *part = node->inputs[j] ? &graph->nodes[node->inputs[j] - 1] : NULL;
+            if (part && takes_clamp(part)) pm_epilogue_clamp(part, node->epilogue.low, node->epilogue.high);
+            else node->unclamped |= (uint64_t)1 << j;
+        }
+    }
+}
+
 /* A convolution whose value one node alone reads: that node may run it by bands, so that the value never leaves the
  * cache. */
 static void find_producers(struct pm_graph *graph) {
@@ -148,6 +165,7 @@ void pm_graph_fold(struct pm_graph *graph) {
         if (before && node->layer->fold(node, before)) replace(graph, node, before);
     }
     drop_unused(graph);
+    give_clamps(graph);
     make_whole(graph);
     find_producers(graph);
 }

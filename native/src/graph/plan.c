@@ -61,6 +61,7 @@ static void find_homes(const struct pm_node *node, struct life *lives) {
     for (uint32_t j = 0; j < node->input_count; channel += lives[node->inputs[j++]].map->shape.channels) {
         struct life *part = &lives[node->inputs[j]];
         if (part->value == 0 || part->home >= 0 || part->view >= 0 || channel % PM_BLOCK) continue;
+        if (node->unclamped >> j & 1) continue;
         part->home = node->value;
         part->block = channel / PM_BLOCK;
     }

@@ -2,7 +2,7 @@
 
 /* Values one after the other along the channels. The memory plan lets most of them be written where they belong
  * (graph/plan.c); the others are copied, which shifts channels within their blocks where those before them do not fill
- * whole blocks. */
+ * whole blocks. A clamp is theirs who make the parts, or comes with the copy. */
 #include <string.h>
 
 #include "layers/layer.h"
@@ -38,24 +38,37 @@ static void copy_slots(float *to, const float *from, uint32_t width, uint32_t co
         for (uint32_t c = 0; c < count; c++) to[c] = from[c];
 }
 
-static void copy_map(const struct pm_map *map, float *to, const float *from, const struct pm_map *source,
-                     uint32_t count) {
-    if (to == from) return; /* written there already */
-    for (uint32_t y = 0; y < map->shape.height; y++)
-        copy_slots(to + y * map->row_stride, from + y * source->row_stride, map->shape.width, count);
+/* Slots of a block that belong to parts before are within the clamp already, and those of parts to come will be. */
+static void clamp_row(const struct pm_node *node, const struct pm_run *run, float *row) {
+    static const float ones[PM_BLOCK] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, zeros[PM_BLOCK];
+    const struct pm_epilogue *epilogue = &node->epilogue;
+    run->plan->kernels->affine(row, row, ones, zeros, node->shape.width, epilogue->low, epilogue->high);
+}
+
+/* `count` slots of each pixel of a block, from slot `slot` of `to` on. */
+static void copy_map(const struct pm_node *node, const struct pm_run *run, float *to, uint32_t slot, const float *from,
+                     const struct pm_map *source, uint32_t count, int clamped) {
+    const struct pm_map *map = &run->plan->maps[node->value];
+    if (to + slot == from) return; /* written there already */
+    for (uint32_t y = 0; y < map->shape.height; y++) {
+        float *row = to + y * map->row_stride;
+        copy_slots(row + slot, from + y * source->row_stride, map->shape.width, count);
+        if (clamped) clamp_row(node, run, row);
+    }
 }
 
 /* All channels of a part, in runs that lie within one block both there and here. */
-static void copy_part(const struct pm_map *map, float *to, const struct pm_map *part, const float *from,
-                      uint32_t first) {
-    uint32_t channel = 0, run;
-    for (; channel < part->shape.channels; channel += run) {
+static void copy_part(const struct pm_node *node, const struct pm_run *run, float *to, const struct pm_map *part,
+                      const float *from, uint32_t first, int clamped) {
+    const struct pm_map *map = &run->plan->maps[node->value];
+    uint32_t channel = 0, count;
+    for (; channel < part->shape.channels; channel += count) {
         uint32_t here = first + channel, left = part->shape.channels - channel;
-        run = PM_BLOCK - here % PM_BLOCK;
-        if (run > PM_BLOCK - channel % PM_BLOCK) run = PM_BLOCK - channel % PM_BLOCK;
-        if (run > left) run = left;
-        copy_map(map, to + here / PM_BLOCK * map->block_stride + here % PM_BLOCK,
-                 from + channel / PM_BLOCK * part->block_stride + channel % PM_BLOCK, part, run);
+        count = PM_BLOCK - here % PM_BLOCK;
+        if (count > PM_BLOCK - channel % PM_BLOCK) count = PM_BLOCK - channel % PM_BLOCK;
+        if (count > left) count = left;
+        copy_map(node, run, to + here / PM_BLOCK * map->block_stride, here % PM_BLOCK,
+                 from + channel / PM_BLOCK * part->block_stride + channel % PM_BLOCK, part, count, clamped);
     }
 }
 
@@ -63,15 +76,15 @@ static void run(const struct pm_node *node, const struct pm_run *run) {
     const struct pm_map *maps = run->plan->maps;
     for (uint32_t i = 0; i < run->count; i++)
         for (uint32_t j = 0, first = 0; j < node->input_count; first += maps[node->inputs[j++]].shape.channels)
-            copy_part(&maps[node->value], pm_value(run, node->value, i), &maps[node->inputs[j]],
-                      pm_value(run, node->inputs[j], i), first);
+            copy_part(node, run, pm_value(run, node->value, i), &maps[node->inputs[j]],
+                      pm_value(run, node->inputs[j], i), first, node->unclamped >> j & 1);
 }
 
 const struct pm_layer pm_layer_concat = {
     .name = "concat",
     .min_inputs = 1,
     .max_inputs = PM_MAX_INPUTS,
-    .takes = PM_IS_CONCAT,
+    .takes = PM_IS_CONCAT | PM_TAKES_CLAMP,
     .infer = infer,
     .prepare = prepare,
     .run = run,

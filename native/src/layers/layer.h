@@ -68,6 +68,7 @@ struct pm_node {
     const cJSON *attributes;                       /* as the file has them, may be NULL; valid as long */
     struct pm_window window;
     struct pm_epilogue epilogue;
+    uint64_t unclamped;       /* bit i: a concatenation has to clamp its input i itself */
     int gate;                 /* 0, or a value of one pixel that its first input is multiplied by, see conv_gate.h */
     struct pm_shape shape;    /* of its value */
     int spread;               /* the second of its inputs is 1 x 1 x channels and meets every pixel of the first */
