@@ -29,9 +29,10 @@ typedef vf conv_sums[PM_CONV_PIXELS_MAX][CONV_VECTORS_MAX];
 #define STEP(k)                                                                                                        \
     do {                                                                                                               \
         vf weight[CONV_VECTORS_MAX];                                                                                   \
+        __asm__ volatile("" : "+r"(next));                                                                             \
         UNROLL for (int j = 0; j < vectors; j++) weight[j] = VLOAD(w + (k)*vectors * PM_VL + j * PM_VL);               \
         UNROLL for (int j = 0; j < vectors * PM_VL; j += CONV_LINE)                                                    \
-            __builtin_prefetch(w + ahead + (k)*vectors * PM_VL + j, 0, CONV_TO_L2);                                    \
+            __builtin_prefetch(next + (k)*vectors * PM_VL + j, 0, CONV_TO_L2);                                             \
         UNROLL for (int i = 0; i < pixels; i++) {                                                                      \
             vf x = CONV_BROADCAST(a + i * distance + (k));                                                             \
             UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = CONV_MULTIPLY_ADD(sum[i][j], x, weight[j]);           \
@@ -61,9 +62,10 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
                              const ptrdiff_t constant_distance) {
     const ptrdiff_t distance = constant_distance ? constant_distance : t->input_pixel;
     const float *w = t->weights;
-    const ptrdiff_t ahead = t->ahead;
+    const float *next = w + t->ahead;
     const struct pm_segment *segment = t->segments, *end = segment + t->segment_count;
-    conv_sums sum, total;
+    conv_sums sum;
+    conv_sums total __attribute__((aligned(PM_VL * sizeof(float))));
     for (int parts = 0;; parts++) {
         const struct pm_segment *stop = end - segment > t->partial_segments ? segment + t->partial_segments : end;
         EACH_SUM sum[i][j] = (vf){0};
@@ -76,6 +78,7 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
                 PM_PRAGMA(GCC unroll 1) for (ptrdiff_t k = 0; k < length; k++) STEP(k);
             }
             w += length * vectors * PM_VL;
+            next += length * vectors * PM_VL;
         }
         if (segment == end) {
             if (parts > 0) EACH_SUM sum[i][j] += total[i][j];
