@@ -34,14 +34,14 @@ typedef vf conv_sums[PM_CONV_PIXELS_MAX][CONV_VECTORS_MAX];
         UNROLL for (int j = 0; j < vectors * PM_VL; j += CONV_LINE)                                                    \
             __builtin_prefetch(next + (k)*vectors * PM_VL + j, 0, CONV_TO_L2);                                         \
         UNROLL for (int i = 0; i < pixels; i++) {                                                                      \
-            vf x = CONV_BROADCAST(a + i * distance + (k));                                                             \
+            vf x = CONV_BROADCAST(at[i] + (k));                                                                        \
             UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = CONV_MULTIPLY_ADD(sum[i][j], x, weight[j]);           \
         }                                                                                                              \
     } while (0)
 
 /* Vector by vector, so that scale, shift and bounds stay in the registers that weights and input held. */
 ALWAYS_INLINE void conv_store(const struct pm_conv_tile *tile, const int pixels, const int vectors, conv_sums sum,
-                              const int bare, const int added) {
+                              const int turning, const int bare, const int added) {
     const struct pm_conv_tile t = *tile; /* a store might change what is behind a pointer */
     const vf low = VSET(t.low), high = VSET(t.high);
     UNROLL for (int j = 0; j < vectors; j++) {
@@ -51,6 +51,7 @@ ALWAYS_INLINE void conv_store(const struct pm_conv_tile *tile, const int pixels,
         const vf scale = bare ? (vf){0} : VLOAD(t.scale + j * PM_VL), shift = bare ? scale : VLOAD(t.shift + j * PM_VL);
         UNROLL for (int i = 0; i < pixels; i++) {
             vf value = sum[i][j];
+            if (turning && i == t.turn) output += t.output_turn, residual += added ? t.residual_turn : 0;
             if (!bare) value = value * scale + shift;
             if (added) value += VLOAD(residual + i * PM_BLOCK);
             VSTORE(output + i * PM_BLOCK, bare ? value : VCLAMP(value, low, high));
@@ -59,20 +60,23 @@ ALWAYS_INLINE void conv_store(const struct pm_conv_tile *tile, const int pixels,
 }
 
 ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, const int vectors,
-                             const ptrdiff_t constant_distance) {
+                             const ptrdiff_t constant_distance, const int turning) {
     const ptrdiff_t distance = constant_distance ? constant_distance : t->input_pixel;
     const float *w = t->weights;
     const float *next = w + t->ahead;
     const struct pm_segment *segment = t->segments, *end = segment + t->segment_count;
+    const ptrdiff_t input_turn = t->input_turn;
+    const int turn = t->turn;
     conv_sums sum;
     conv_sums total __attribute__((aligned(PM_VL * sizeof(float))));
     for (int parts = 0;; parts++) {
         const struct pm_segment *stop = end - segment > t->partial_segments ? segment + t->partial_segments : end;
         EACH_SUM sum[i][j] = (vf){0};
         for (; segment < stop; segment++) {
-            const float *a = t->input + segment->offset;
+            const float *a = t->input + segment->offset, *at[PM_CONV_PIXELS_MAX];
+            UNROLL for (int i = 0; i < pixels; i++) at[i] = a + i * distance + (turning && i >= turn ? input_turn : 0);
             const ptrdiff_t length = segment->length;
-            if (constant_distance && length == PM_BLOCK) {
+            if ((constant_distance || turning) && length == PM_BLOCK) {
                 UNROLL for (int k = 0; k < PM_BLOCK; k++) STEP(k);
             } else {
                 PM_PRAGMA(GCC unroll 1) for (ptrdiff_t k = 0; k < length; k++) STEP(k);
@@ -88,9 +92,9 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
         else EACH_SUM total[i][j] += sum[i][j];
         __asm__ volatile("" : : "r"(total) : "memory"); /* totals live in memory: the registers are full */
     }
-    if (!t->scale) conv_store(t, pixels, vectors, sum, 1, 0);
-    else if (t->residual) conv_store(t, pixels, vectors, sum, 0, 1);
-    else conv_store(t, pixels, vectors, sum, 0, 0);
+    if (!t->scale) conv_store(t, pixels, vectors, sum, turning, 1, 0);
+    else if (t->residual) conv_store(t, pixels, vectors, sum, turning, 0, 1);
+    else conv_store(t, pixels, vectors, sum, turning, 0, 0);
 }
 
 #undef STEP
@@ -155,8 +159,15 @@ ALWAYS_INLINE void conv_tile_wide(const struct pm_conv_tile *t, const int pixels
 /* One function for each number of pixels; `distance` 0 takes any. */
 #define CONV_KERNEL(pixels, blocks, distance)                                                                          \
     static void conv_##pixels##x##blocks##_##distance(const struct pm_conv_tile *t) {                                  \
-        conv_tile(t, pixels, blocks *PM_VB, distance);                                                                 \
+        conv_tile(t, pixels, blocks *PM_VB, distance, 0);                                                              \
     }
+
+#define CONV_TURNING_KERNEL(pixels, blocks)                                                                            \
+    static void conv_turning_##pixels##x##blocks(const struct pm_conv_tile *t) {                                       \
+        conv_tile(t, pixels, blocks *PM_VB, 0, 1);                                                                     \
+    }
+
+#define CONV_TURNING_ENTRY(pixels, blocks) conv_turning_##pixels##x##blocks,
 
 #define CONV_WIDE_KERNEL(pixels, ...)                                                                                  \
     static void conv_wide_##pixels(const struct pm_conv_tile *t) { conv_tile_wide(t, pixels); }
