@@ -115,6 +115,27 @@ static struct expected expect_conv(const struct conv_case *c, const struct conv_
                   c->residual ? m->residual.data[slot] : 0, m->tile.low, m->tile.high);
 }
 
+/* A turning kernel that goes back to the first windows gives their bits again, GAP floats behind those before. */
+static void check_turning(const struct conv_case *c, const struct conv_memory *m) {
+    float turned[PM_CONV_PIXELS_MAX * PM_BLOCK + GAP];
+    assert_int_equal(c->tiling->blocks, 1);
+    for (int turn = 1; turn < c->pixels; turn++) {
+        struct pm_conv_tile tile = m->tile;
+        tile.segments = m->segments;
+        tile.turn = turn;
+        tile.input_turn = -turn * c->distance;
+        tile.residual_turn = -turn * PM_BLOCK;
+        tile.output_turn = GAP;
+        tile.output = turned;
+        c->tiling->turning[c->pixels - 1](&tile);
+        for (int pixel = 0; pixel < c->pixels; pixel++) {
+            int again = pixel < turn ? pixel : pixel - turn;
+            assert_memory_equal(turned + pixel * PM_BLOCK + (pixel < turn ? 0 : GAP), m->output.data + again * PM_BLOCK,
+                                PM_BLOCK * sizeof(float));
+        }
+    }
+}
+
 static void check_conv(const struct conv_case *c, int scalar) {
     struct conv_memory m = set_up(c);
     m.tile.segments = m.segments;
@@ -125,6 +146,7 @@ static void check_conv(const struct conv_case *c, int scalar) {
                   expect_conv(c, &m, scalar || c->tiling->wide, pixel, channel), c->tiling->name);
     check_gaps(c->tiling, &m.tile);
     check_alone(c->tiling, &m.tile, c->pixels, c->distance);
+    if (c->tiling->turning) check_turning(c, &m);
     tear_down(&m);
 }
 

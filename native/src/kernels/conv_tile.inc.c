@@ -29,18 +29,19 @@ typedef vf conv_sums[PM_CONV_PIXELS_MAX][CONV_VECTORS_MAX];
 #define STEP(k)                                                                                                        \
     do {                                                                                                               \
         vf weight[CONV_VECTORS_MAX];                                                                                   \
+        __asm__ volatile("" : "+r"(next));                                                                             \
         UNROLL for (int j = 0; j < vectors; j++) weight[j] = VLOAD(w + (k)*vectors * PM_VL + j * PM_VL);               \
         UNROLL for (int j = 0; j < vectors * PM_VL; j += CONV_LINE)                                                    \
-            __builtin_prefetch(w + ahead + (k)*vectors * PM_VL + j, 0, CONV_TO_L2);                                    \
+            __builtin_prefetch(next + (k)*vectors * PM_VL + j, 0, CONV_TO_L2);                                         \
         UNROLL for (int i = 0; i < pixels; i++) {                                                                      \
-            vf x = CONV_BROADCAST(a + i * distance + (k));                                                             \
+            vf x = CONV_BROADCAST(at[i] + (k));                                                                        \
             UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = CONV_MULTIPLY_ADD(sum[i][j], x, weight[j]);           \
         }                                                                                                              \
     } while (0)
 
 /* Vector by vector, so that scale, shift and bounds stay in the registers that weights and input held. */
 ALWAYS_INLINE void conv_store(const struct pm_conv_tile *tile, const int pixels, const int vectors, conv_sums sum,
-                              const int bare, const int added) {
+                              const int turning, const int bare, const int added) {
     const struct pm_conv_tile t = *tile; /* a store might change what is behind a pointer */
     const vf low = VSET(t.low), high = VSET(t.high);
     UNROLL for (int j = 0; j < vectors; j++) {
@@ -50,6 +51,7 @@ ALWAYS_INLINE void conv_store(const struct pm_conv_tile *tile, const int pixels,
         const vf scale = bare ? (vf){0} : VLOAD(t.scale + j * PM_VL), shift = bare ? scale : VLOAD(t.shift + j * PM_VL);
         UNROLL for (int i = 0; i < pixels; i++) {
             vf value = sum[i][j];
+            if (turning && i == t.turn) output += t.output_turn, residual += added ? t.residual_turn : 0;
             if (!bare) value = value * scale + shift;
             if (added) value += VLOAD(residual + i * PM_BLOCK);
             VSTORE(output + i * PM_BLOCK, bare ? value : VCLAMP(value, low, high));
@@ -58,24 +60,29 @@ ALWAYS_INLINE void conv_store(const struct pm_conv_tile *tile, const int pixels,
 }
 
 ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, const int vectors,
-                             const ptrdiff_t constant_distance) {
+                             const ptrdiff_t constant_distance, const int turning) {
     const ptrdiff_t distance = constant_distance ? constant_distance : t->input_pixel;
     const float *w = t->weights;
-    const ptrdiff_t ahead = t->ahead;
+    const float *next = w + t->ahead;
     const struct pm_segment *segment = t->segments, *end = segment + t->segment_count;
-    conv_sums sum, total;
+    const ptrdiff_t input_turn = t->input_turn;
+    const int turn = t->turn;
+    conv_sums sum;
+    conv_sums total __attribute__((aligned(PM_VL * sizeof(float))));
     for (int parts = 0;; parts++) {
         const struct pm_segment *stop = end - segment > t->partial_segments ? segment + t->partial_segments : end;
         EACH_SUM sum[i][j] = (vf){0};
         for (; segment < stop; segment++) {
-            const float *a = t->input + segment->offset;
+            const float *a = t->input + segment->offset, *at[PM_CONV_PIXELS_MAX];
+            UNROLL for (int i = 0; i < pixels; i++) at[i] = a + i * distance + (turning && i >= turn ? input_turn : 0);
             const ptrdiff_t length = segment->length;
-            if (constant_distance && length == PM_BLOCK) {
+            if ((constant_distance || turning) && length == PM_BLOCK) {
                 UNROLL for (int k = 0; k < PM_BLOCK; k++) STEP(k);
             } else {
                 PM_PRAGMA(GCC unroll 1) for (ptrdiff_t k = 0; k < length; k++) STEP(k);
             }
             w += length * vectors * PM_VL;
+            next += length * vectors * PM_VL;
         }
         if (segment == end) {
             if (parts > 0) EACH_SUM sum[i][j] += total[i][j];
@@ -85,36 +92,37 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
         else EACH_SUM total[i][j] += sum[i][j];
         __asm__ volatile("" : : "r"(total) : "memory"); /* totals live in memory: the registers are full */
     }
-    if (!t->scale) conv_store(t, pixels, vectors, sum, 1, 0);
-    else if (t->residual) conv_store(t, pixels, vectors, sum, 0, 1);
-    else conv_store(t, pixels, vectors, sum, 0, 0);
+    if (!t->scale) conv_store(t, pixels, vectors, sum, turning, 1, 0);
+    else if (t->residual) conv_store(t, pixels, vectors, sum, turning, 0, 1);
+    else conv_store(t, pixels, vectors, sum, turning, 0, 0);
 }
 
 #undef STEP
 #undef EACH_SUM
 
 /* The same with sums in fp64, for the few layers whose rounding decides the accuracy of all that follows; `scale` is
- * there. Each converted input meets PM_DB vectors of weights. */
-ALWAYS_INLINE void conv_tile_wide(const struct pm_conv_tile *t, const int pixels) {
-    const float *w = t->weights;
-    vd sum[PM_CONV_PIXELS_MAX][PM_DB];
-    UNROLL for (int i = 0; i < pixels; i++) UNROLL for (int j = 0; j < PM_DB; j++) sum[i][j] = (vd){0};
-    for (ptrdiff_t s = 0; s < t->segment_count; s++) {
-        const float *a = t->input + t->segments[s].offset;
-        PM_PRAGMA(GCC unroll 1) for (ptrdiff_t k = 0; k < t->segments[s].length; k++, w += PM_BLOCK) {
-            vd weight[PM_DB];
-            UNROLL for (int j = 0; j < PM_DB; j++) weight[j] = DLOAD(w + j * PM_DL);
-            UNROLL for (int i = 0; i < pixels; i++) {
-                vd x = DSPREAD(a + i * t->input_pixel + k);
-                UNROLL for (int j = 0; j < PM_DB; j++) sum[i][j] += x * weight[j];
-            }
-        }
+ * there. The input is converted a piece of a segment at a time, each number once; then CONV_WIDE_VECTORS of sums a
+ * pixel meet as many converted weights a step. */
+#define CONV_WIDE_VECTORS 2
+
+typedef double conv_piece[PM_CONV_PIXELS_MAX][PM_BLOCK] __attribute__((aligned(PM_VL * 4)));
+
+ALWAYS_INLINE void conv_widen(const float *input, ptrdiff_t distance, ptrdiff_t length, const int pixels,
+                              conv_piece to) {
+    for (int i = 0; i < pixels; i++, input += distance) {
+        if (length == PM_BLOCK) UNROLL for (int k = 0; k < PM_BLOCK; k += PM_DL) * (vd *)(to[i] + k) = DLOAD(input + k);
+        else
+            for (ptrdiff_t k = 0; k < length; k++) to[i][k] = input[k];
     }
+}
+
+ALWAYS_INLINE void conv_store_wide(const struct pm_conv_tile *t, const int pixels, const ptrdiff_t first,
+                                   vd sum[][CONV_WIDE_VECTORS]) {
     const vd low = DSET(t->low), high = DSET(t->high);
     const float *scales = t->scale, *shifts = t->shift, *residual = t->residual;
     float *output = t->output;
-    UNROLL for (int j = 0; j < PM_DB; j++) {
-        const ptrdiff_t lane = j * PM_DL;
+    UNROLL for (int j = 0; j < CONV_WIDE_VECTORS; j++) {
+        const ptrdiff_t lane = first + j * PM_DL;
         const vd scale = DLOAD(scales + lane), shift = DLOAD(shifts + lane);
         UNROLL for (int i = 0; i < pixels; i++) {
             vd value = sum[i][j] * scale + shift;
@@ -124,11 +132,42 @@ ALWAYS_INLINE void conv_tile_wide(const struct pm_conv_tile *t, const int pixels
     }
 }
 
+ALWAYS_INLINE void conv_tile_wide(const struct pm_conv_tile *t, const int pixels) {
+    conv_piece input;
+    for (ptrdiff_t first = 0; first < PM_BLOCK; first += CONV_WIDE_VECTORS * PM_DL) {
+        const float *w = t->weights + first;
+        vd sum[PM_CONV_PIXELS_MAX][CONV_WIDE_VECTORS];
+        UNROLL for (int i = 0; i < pixels; i++) UNROLL for (int j = 0; j < CONV_WIDE_VECTORS; j++) sum[i][j] = (vd){0};
+        for (ptrdiff_t s = 0; s < t->segment_count; s++)
+            for (ptrdiff_t from = 0, length; from < t->segments[s].length; from += length) {
+                const ptrdiff_t left = t->segments[s].length - from;
+                length = left < PM_BLOCK ? left : PM_BLOCK;
+                conv_widen(t->input + t->segments[s].offset + from, t->input_pixel, length, pixels, input);
+                PM_PRAGMA(GCC unroll 1) for (ptrdiff_t k = 0; k < length; k++, w += PM_BLOCK) {
+                    vd weight[CONV_WIDE_VECTORS];
+                    UNROLL for (int j = 0; j < CONV_WIDE_VECTORS; j++) weight[j] = DLOAD(w + j * PM_DL);
+                    UNROLL for (int i = 0; i < pixels; i++) {
+                        vd x = DSET(input[i][k]);
+                        UNROLL for (int j = 0; j < CONV_WIDE_VECTORS; j++) sum[i][j] += x * weight[j];
+                    }
+                }
+            }
+        conv_store_wide(t, pixels, first, sum);
+    }
+}
+
 /* One function for each number of pixels; `distance` 0 takes any. */
 #define CONV_KERNEL(pixels, blocks, distance)                                                                          \
     static void conv_##pixels##x##blocks##_##distance(const struct pm_conv_tile *t) {                                  \
-        conv_tile(t, pixels, blocks *PM_VB, distance);                                                                 \
+        conv_tile(t, pixels, blocks *PM_VB, distance, 0);                                                              \
     }
+
+#define CONV_TURNING_KERNEL(pixels, blocks)                                                                            \
+    static void conv_turning_##pixels##x##blocks(const struct pm_conv_tile *t) {                                       \
+        conv_tile(t, pixels, blocks *PM_VB, 0, 1);                                                                     \
+    }
+
+#define CONV_TURNING_ENTRY(pixels, blocks) conv_turning_##pixels##x##blocks,
 
 #define CONV_WIDE_KERNEL(pixels, ...)                                                                                  \
     static void conv_wide_##pixels(const struct pm_conv_tile *t) { conv_tile_wide(t, pixels); }

@@ -25,9 +25,8 @@
 #define CONV_ENTRY(pixels, blocks, distance) conv_##pixels##x##blocks##_##distance,
 
 /* A pm_conv_tiling of the functions of UP_TO_<pixels>. */
-#define CONV_TILING(pixels, blocks, distance, label)                                                                   \
-    {                                                                                                                  \
-        label, 0, pixels, blocks, distance, { UP_TO_##pixels(CONV_ENTRY, blocks, distance) }                           \
-    }
+#define CONV_TILING(pixels, blocks, distance, label) CONV_TURNING_TILING(pixels, blocks, distance, label, NULL)
+#define CONV_TURNING_TILING(pixels, blocks, distance, label, turning)                                                  \
+    { label, 0, pixels, blocks, distance, {UP_TO_##pixels(CONV_ENTRY, blocks, distance)}, turning }
 
 #endif

@@ -6,10 +6,13 @@
 
 #include "kernels/simd.h"
 
+/* Sum and middle of 7 pixels fill 14 of 32 registers, and the maps of the common networks are 7 x 2^n wide. Of 16
+ * registers they leave none for weights, which only windows larger than 3x3 outweigh. */
+#define DEPTHWISE_PIXELS 7
 #if PM_VL != 8
-#define DEPTHWISE_PIXELS 7 /* 14 of 32 registers; the maps of the common networks are 7 x 2^n wide */
+#define DEPTHWISE_PIXELS_3X3 DEPTHWISE_PIXELS
 #else
-#define DEPTHWISE_PIXELS 4 /* 8 of 16 */
+#define DEPTHWISE_PIXELS_3X3 4
 #endif
 
 #define DEPTHWISE_WIDTH_MAX 5 /* of windows with a routine of their own */
@@ -22,6 +25,8 @@
 #define RV_SET VSET
 #define RV_CLAMP VCLAMP
 #define RV_CENTRED 1
+#define RV_PIXELS DEPTHWISE_PIXELS
+#define RV_PIXELS_3X3 DEPTHWISE_PIXELS_3X3
 #include "kernels/depthwise.inc.c"
 
 #define REAL(name) name##_f64
@@ -32,6 +37,8 @@
 #define RV_SET DSET
 #define RV_CLAMP DCLAMP
 #define RV_CENTRED 0
+#define RV_PIXELS DEPTHWISE_PIXELS
+#define RV_PIXELS_3X3 DEPTHWISE_PIXELS
 #include "kernels/depthwise.inc.c"
 
 #define DEPTHWISE_VARIANTS(level, wide, real, sums)                                                                    \

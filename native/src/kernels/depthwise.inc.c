@@ -4,7 +4,7 @@
  *   REAL(name)                    how a function of that type is called
  *   RV, RV_LANES                  its vector and how many numbers that holds
  *   RV_LOAD, RV_STORE, RV_SET, RV_CLAMP
- *
+ *   RV_PIXELS, RV_PIXELS_3X3      pixels of a tile, and of one of 3x3 windows
  *   RV_CENTRED                    1: take the middle pixel off first
  *
  * The taps of such a window often cancel, and batch norm then enlarges what rounding left. So fp32 takes the middle
@@ -45,7 +45,7 @@ ALWAYS_INLINE void REAL(depthwise_tile)(const struct pm_depthwise_row *r, const 
                                         const ptrdiff_t distance, const int known) {
     const ptrdiff_t to_middle = height / 2 * r->input_row + width / 2 * tap;
     for (int lane = 0; lane < PM_BLOCK; lane += RV_LANES) {
-        RV sum[DEPTHWISE_PIXELS], middle[DEPTHWISE_PIXELS];
+        RV sum[RV_PIXELS], middle[RV_PIXELS];
         UNROLL for (int i = 0; i < pixels; i++) {
             sum[i] = (RV){0};
             middle[i] = RV_CENTRED ? RV_LOAD(input + to_middle + i * distance + lane) : (RV){0};
@@ -63,39 +63,39 @@ ALWAYS_INLINE void REAL(depthwise_tile)(const struct pm_depthwise_row *r, const 
     }
 }
 
-/* Tiles, then the rest one by one. */
-ALWAYS_INLINE void REAL(depthwise_row)(const struct pm_depthwise_row *r, const int height, const int width,
-                                       const ptrdiff_t tap, const ptrdiff_t distance, const int known) {
-    const float *input = r->input;
-    float *output = r->output;
-    ptrdiff_t left = r->pixels;
-    for (; left >= DEPTHWISE_PIXELS; left -= DEPTHWISE_PIXELS) {
-        REAL(depthwise_tile)(r, input, output, DEPTHWISE_PIXELS, height, width, tap, distance, known);
-        input += DEPTHWISE_PIXELS * distance;
-        output += DEPTHWISE_PIXELS * PM_BLOCK;
+/* Tiles, the last one back to where the row ends: it makes some pixels again. Rows shorter than a tile one by one. */
+ALWAYS_INLINE void REAL(depthwise_row)(const struct pm_depthwise_row *r, const int pixels, const int height,
+                                       const int width, const ptrdiff_t tap, const ptrdiff_t distance,
+                                       const int known) {
+    const ptrdiff_t last = r->pixels - pixels;
+    for (ptrdiff_t p = 0; last >= 0 && p < r->pixels; p += pixels) {
+        const ptrdiff_t first = p < last ? p : last;
+        REAL(depthwise_tile)
+        (r, r->input + first * distance, r->output + first * PM_BLOCK, pixels, height, width, tap, distance, known);
     }
-    for (; left > 0; left--, input += distance, output += PM_BLOCK)
-        REAL(depthwise_tile)(r, input, output, 1, height, width, tap, distance, known);
+    for (ptrdiff_t p = 0; last < 0 && p < r->pixels; p++)
+        REAL(depthwise_tile)
+        (r, r->input + p * distance, r->output + p * PM_BLOCK, 1, height, width, tap, distance, known);
 }
 
 static void REAL(depthwise_3x3_s1)(const struct pm_depthwise_row *r) {
-    REAL(depthwise_row)(r, 3, 3, PM_BLOCK, PM_BLOCK, 1);
+    REAL(depthwise_row)(r, RV_PIXELS_3X3, 3, 3, PM_BLOCK, PM_BLOCK, 1);
 }
 
 static void REAL(depthwise_3x3_s2)(const struct pm_depthwise_row *r) {
-    REAL(depthwise_row)(r, 3, 3, PM_BLOCK, 2 * PM_BLOCK, 1);
+    REAL(depthwise_row)(r, RV_PIXELS_3X3, 3, 3, PM_BLOCK, 2 * PM_BLOCK, 1);
 }
 
 static void REAL(depthwise_5x5_s1)(const struct pm_depthwise_row *r) {
-    REAL(depthwise_row)(r, 5, 5, PM_BLOCK, PM_BLOCK, 1);
+    REAL(depthwise_row)(r, RV_PIXELS, 5, 5, PM_BLOCK, PM_BLOCK, 1);
 }
 
 static void REAL(depthwise_5x5_s2)(const struct pm_depthwise_row *r) {
-    REAL(depthwise_row)(r, 5, 5, PM_BLOCK, 2 * PM_BLOCK, 1);
+    REAL(depthwise_row)(r, RV_PIXELS, 5, 5, PM_BLOCK, 2 * PM_BLOCK, 1);
 }
 
 static void REAL(depthwise_any)(const struct pm_depthwise_row *r) {
-    REAL(depthwise_row)(r, r->kernel_height, r->kernel_width, r->input_tap, r->input_pixel, 0);
+    REAL(depthwise_row)(r, RV_PIXELS, r->kernel_height, r->kernel_width, r->input_tap, r->input_pixel, 0);
 }
 
 #undef REAL
@@ -106,3 +106,5 @@ static void REAL(depthwise_any)(const struct pm_depthwise_row *r) {
 #undef RV_SET
 #undef RV_CLAMP
 #undef RV_CENTRED
+#undef RV_PIXELS
+#undef RV_PIXELS_3X3

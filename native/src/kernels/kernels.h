@@ -41,6 +41,9 @@ struct pm_conv_tile {
     ptrdiff_t output_block;     /* floats between output blocks */
     ptrdiff_t residual_block;   /* the same of `residual` */
     float low, high;            /* -INFINITY and INFINITY for no clamp */
+    /* Where the tile goes on in the next row, for turning kernels: from pixel `turn` on, so many more floats. */
+    int turn;
+    ptrdiff_t input_turn, output_turn, residual_turn;
 };
 
 typedef void pm_conv_kernel(const struct pm_conv_tile *tile);
@@ -54,6 +57,7 @@ struct pm_conv_tiling {
     int pixels, blocks;
     ptrdiff_t input_pixel; /* the distance it is made for, 0: any */
     pm_conv_kernel *kernels[PM_CONV_PIXELS_MAX];
+    pm_conv_kernel *const *turning; /* NULL, or the same for tiles of parts of two rows, windows at any distance */
 };
 
 /* `pixels` outputs in a row of one 16-channel block of a depthwise convolution. */

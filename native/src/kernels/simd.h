@@ -34,7 +34,6 @@ typedef double vd __attribute__((vector_size(PM_VL * 4), may_alias));
     ((vf)_mm512_maskz_mov_ps(_mm512_cmp_ps_mask((__m512)(x), (__m512)(least), _CMP_NLT_UQ), (__m512)(v)))
 #define DCHOOSE(a, b, which) ((vd)_mm512_##which##_pd((__m512d)(a), (__m512d)(b)))
 #define DLOAD(p) ((vd)_mm512_cvtps_pd(_mm256_loadu_ps(p)))
-#define DSPREAD(p) ((vd)_mm512_cvtps_pd(_mm256_set1_ps(*(p))))
 #define DSTORE(p, v) _mm256_storeu_ps(p, _mm512_cvtpd_ps((__m512d)(v)))
 #elif PM_VL == 8
 #define VMAX(a, b) ((vf)_mm256_max_ps((__m256)(a), (__m256)(b)))
@@ -44,7 +43,6 @@ typedef double vd __attribute__((vector_size(PM_VL * 4), may_alias));
 #define VPICK(table, which) ((vbits)_mm256_permutevar8x32_epi32((__m256i)(table), (__m256i)(which)))
 #define DCHOOSE(a, b, which) ((vd)_mm256_##which##_pd((__m256d)(a), (__m256d)(b)))
 #define DLOAD(p) ((vd)_mm256_cvtps_pd(_mm_loadu_ps(p)))
-#define DSPREAD(p) ((vd)_mm256_cvtps_pd(_mm_set1_ps(*(p))))
 #define DSTORE(p, v) _mm_storeu_ps(p, _mm256_cvtpd_ps((__m256d)(v)))
 #elif PM_VL == 4
 #define VMAX(a, b) ((vf)vmaxq_f32((float32x4_t)(a), (float32x4_t)(b)))
@@ -53,7 +51,6 @@ typedef double vd __attribute__((vector_size(PM_VL * 4), may_alias));
 #define VWHOLE(v) ((vbits)vcvtnq_s32_f32((float32x4_t)(v)))
 #define DCHOOSE(a, b, which) ((vd)v##which##q_f64((float64x2_t)(a), (float64x2_t)(b)))
 #define DLOAD(p) ((vd)vcvt_f64_f32(vld1_f32(p)))
-#define DSPREAD(p) DSET(*(p))
 #define DSTORE(p, v) vst1_f32(p, vcvt_f32_f64((float64x2_t)(v)))
 #endif
 

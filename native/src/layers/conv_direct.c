@@ -23,6 +23,7 @@ struct conv {
     uint32_t runs, run_pixels, last_pixels;
     ptrdiff_t input_pixel, input_run, output_run, residual_run;
     uint32_t sweep_runs, sweep_images;
+    int turning; /* runs are rows, too short for whole tiles: tiles go on in the next row */
 };
 
 static uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
@@ -38,6 +39,12 @@ static uint32_t at_least_one(uint64_t count, uint32_t limit) {
 
 static int scales_weights(const struct pm_node *node, const struct conv *conv) {
     return node->gate && !conv->tilings.slices;
+}
+
+/* Whether tiles that end with the row would leave much of the registers empty. */
+static int turns(const struct pm_conv_tiling *tiling, uint32_t width) {
+    uint32_t pixels = (uint32_t)tiling->pixels, tiles = (width + pixels - 1) / pixels;
+    return tiling->turning && width >= pixels && 6 * width <= 5 * tiles * pixels;
 }
 
 static void choose_runs(const struct pm_node *node, const struct pm_plan *plan, struct conv *conv) {
@@ -60,6 +67,7 @@ static void choose_runs(const struct pm_node *node, const struct pm_plan *plan, 
         conv->last_pixels = pixels;
     }
     conv->run_pixels = pixels;
+    conv->turning = !dense && turns(conv->tilings.narrow, pixels);
     conv->input_run = dense ? (ptrdiff_t)pixels * in->block : (ptrdiff_t)window->stride[0] * in->row_stride;
     conv->output_run = dense ? (ptrdiff_t)pixels * PM_BLOCK : out->row_stride;
     conv->residual_run = dense ? (ptrdiff_t)pixels * PM_BLOCK : residual->row_stride;
@@ -203,13 +211,15 @@ static const float *residual_of(const struct sweep *s, const struct pm_conv_tile
 static void run_panel(const struct sweep *s, const struct pm_panel *panel) {
     const struct conv *conv = s->conv;
     struct pm_conv_tile tile = tile_of(s, panel);
+    const struct pm_conv_rows rows = {s->runs, conv->run_pixels, conv->input_run, conv->output_run, conv->residual_run};
     for (uint32_t i = s->first_image; i < s->first_image + s->images; i++) {
         tile.input = conv->tilings.slices ? pairs_of(s, i) : first_corner(s, i);
         tile.output = output_of(s, panel, i);
         tile.residual = residual_of(s, &tile, panel, i);
+        if (conv->turning) pm_conv_run_rows(panel->tiling, &tile, &rows);
         for (uint32_t r = s->first_run; r < s->first_run + s->runs; r++) {
             uint32_t pixels = r + 1 < conv->runs ? conv->run_pixels : conv->last_pixels;
-            pm_conv_run_tiles(panel->tiling, tile, pixels);
+            if (!conv->turning) pm_conv_run_tiles(panel->tiling, tile, pixels);
             for (int b = 0; b < panel->tiling->blocks; b++)
                 pm_epilogue_activate(s->node, s->run, tile.output + b * tile.output_block,
                                      (ptrdiff_t)pixels * PM_BLOCK);

@@ -20,3 +20,22 @@ void pm_conv_run_tiles(const struct pm_conv_tiling *tiling, struct pm_conv_tile 
         if (tile.residual) tile.residual += (ptrdiff_t)now * PM_BLOCK;
     }
 }
+
+void pm_conv_run_rows(const struct pm_conv_tiling *tiling, const struct pm_conv_tile *first,
+                      const struct pm_conv_rows *rows) {
+    uint32_t all = rows->rows * rows->pixels, tiles = (all + (uint32_t)tiling->pixels - 1) / (uint32_t)tiling->pixels;
+    ptrdiff_t length = (ptrdiff_t)rows->pixels;
+    struct pm_conv_tile tile = *first;
+    tile.input_turn = rows->input - length * tile.input_pixel;
+    tile.output_turn = rows->output - length * PM_BLOCK;
+    tile.residual_turn = rows->residual - length * PM_BLOCK;
+    for (uint32_t i = 0, column = 0; i < tiles; i++) {
+        uint32_t now = all / tiles + (i < all % tiles), left = rows->pixels - column, turns = now >= left;
+        tile.turn = (int)left;
+        (now > left ? tiling->turning : tiling->kernels)[now - 1](&tile);
+        tile.input += (ptrdiff_t)now * tile.input_pixel + (turns ? tile.input_turn : 0);
+        tile.output += (ptrdiff_t)now * PM_BLOCK + (turns ? tile.output_turn : 0);
+        if (tile.residual) tile.residual += (ptrdiff_t)now * PM_BLOCK + (turns ? tile.residual_turn : 0);
+        column = turns ? now - left : column + now;
+    }
+}

@@ -49,4 +49,12 @@ const struct pm_conv_tiling *pm_conv_tiling(const struct pm_conv_tiling *list, i
 /* One run of output pixels by one panel of weights, in tiles as even as the tiling allows. */
 void pm_conv_run_tiles(const struct pm_conv_tiling *tiling, struct pm_conv_tile tile, uint32_t pixels);
 
+/* Rows of so many pixels as one, by turning kernels; a row is as long as a tile at least. */
+struct pm_conv_rows {
+    uint32_t rows, pixels;
+    ptrdiff_t input, output, residual; /* floats between rows */
+};
+void pm_conv_run_rows(const struct pm_conv_tiling *tiling, const struct pm_conv_tile *first,
+                      const struct pm_conv_rows *rows);
+
 #endif

@@ -8,13 +8,16 @@ UP_TO_6(CONV_KERNEL, 1, 16)
 UP_TO_6(CONV_KERNEL, 1, 32)
 UP_TO_6(CONV_KERNEL, 1, 0)
 
-UP_TO_3(CONV_WIDE_KERNEL, 0)
+UP_TO_6(CONV_TURNING_KERNEL, 1)
+static pm_conv_kernel *const turning[] = {UP_TO_6(CONV_TURNING_ENTRY, 1)};
+
+UP_TO_6(CONV_WIDE_KERNEL, 0)
 
 const struct pm_kernels pm_kernels_avx2 = {
     .level = PM_CPU_AVX2,
-    .conv = {CONV_TILING(6, 1, 16, "conv_f32_6x16_s1_avx2"),
-             CONV_TILING(6, 1, 32, "conv_f32_6x16_s2_avx2"),
-             CONV_TILING(6, 1, 0, "conv_f32_6x16_avx2"),
-             {"conv_f64acc_3x16_avx2", 1, 3, 1, 0, {UP_TO_3(CONV_WIDE_ENTRY, 0)}}},
+    .conv = {CONV_TURNING_TILING(6, 1, 16, "conv_f32_6x16_s1_avx2", turning),
+             CONV_TURNING_TILING(6, 1, 32, "conv_f32_6x16_s2_avx2", turning),
+             CONV_TURNING_TILING(6, 1, 0, "conv_f32_6x16_avx2", turning),
+             {"conv_f64acc_6x16_avx2", 1, 6, 1, 0, {UP_TO_6(CONV_WIDE_ENTRY, 0)}}},
     VECTOR_ROUTINES(avx2),
 };
