@@ -12,6 +12,7 @@
 #define POMONA_KERNELS_WINOGRAD_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define PM_WINOGRAD_PAIRS_MAX 4
 #define PM_WINOGRAD_PATCH_MAX (2 * PM_WINOGRAD_PAIRS_MAX + 2)
@@ -42,11 +43,14 @@ struct pm_winograd_output {
 typedef void pm_winograd_input_kernel(const float *input, ptrdiff_t row, float *values, ptrdiff_t stride);
 typedef void pm_winograd_output_kernel(const struct pm_winograd_output *output);
 
+/* Entries of a list may differ in their limits alone. */
 struct pm_winograd_form {
     const char *name;
-    int plane;        /* both dimensions, or one: either */
-    int kernel, tile; /* length of a side */
-    int min_side;     /* of the map, below which the form gains nothing */
+    int plane;            /* both dimensions, or one: either */
+    int kernel, tile;     /* length of a side */
+    int min_side;         /* of the map */
+    int64_t most_weights; /* of one value: input channels x output channels */
+    int beats_bf16;       /* direct convolutions by vectors of it, which take two products for one */
     const struct pm_winograd_points *points;
     pm_winograd_input_kernel *input;
     pm_winograd_output_kernel *output;

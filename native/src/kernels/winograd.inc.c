@@ -170,21 +170,23 @@ WINOGRAD_OUTPUT(plane, 6, 4)
 WINOGRAD_OUTPUT(line, 6, 4)
 WINOGRAD_OUTPUT(line, 10, 4)
 
-/* PLANE is for kernels of both dimensions, LINE for those of one. */
-#define PLANE(level, patch, kernel, tile, min_side)                                                                    \
+/* PLANE is for kernels of both dimensions, LINE for those of one; then the limits as in pm_winograd_form. */
+#define PLANE(level, patch, kernel, tile, ...)                                                                         \
     {                                                                                                                  \
-        "conv_winograd_f" #tile #kernel "_" level, 1, kernel, tile, min_side, &winograd_points_##patch,                \
+        "conv_winograd_f" #tile #kernel "_" level, 1, kernel, tile, __VA_ARGS__, &winograd_points_##patch,             \
             winograd_plane_##patch, winograd_plane_##patch##_to_##tile                                                 \
     }
-#define LINE(level, patch, kernel, tile, min_side)                                                                     \
+#define LINE(level, patch, kernel, tile, ...)                                                                          \
     {                                                                                                                  \
-        "conv_winograd_line_f" #tile #kernel "_" level, 0, kernel, tile, min_side, &winograd_points_##patch,           \
+        "conv_winograd_line_f" #tile #kernel "_" level, 0, kernel, tile, __VA_ARGS__, &winograd_points_##patch,        \
             winograd_line_##patch, winograd_line_##patch##_to_##tile                                                   \
     }
 
-/* The first that takes a layer runs it; sides are measured. */
+/* The first that takes a layer runs it. Limits are measured: an image's few tiles of a small map wait for 36 values of
+ * weights where these come from beyond the L2 cache. */
 #define WINOGRAD_FORMS(level)                                                                                          \
     {                                                                                                                  \
-        PLANE(level, 6, 3, 4, 10), PLANE(level, 4, 3, 2, 5), PLANE(level, 6, 5, 2, 8), LINE(level, 10, 7, 4, 10),      \
-            LINE(level, 6, 3, 4, 8),                                                                                   \
+        PLANE(level, 6, 3, 4, 10, INT64_MAX, 1), PLANE(level, 6, 3, 4, 7, 8192, 0),                                    \
+            PLANE(level, 4, 3, 2, 7, INT64_MAX, 0), PLANE(level, 6, 5, 2, 7, INT64_MAX, 0),                            \
+            LINE(level, 10, 7, 4, 7, INT64_MAX, 0), LINE(level, 6, 3, 4, 7, INT64_MAX, 0),                             \
     }

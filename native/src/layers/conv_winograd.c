@@ -14,10 +14,6 @@
 /* Below this the transforms cost more than the products that they save; measured. */
 #define MIN_CHANNELS 32
 
-/* A form that saves fewer of the products, in percent, is slower than vectors of bf16, which take two products for one;
- * measured. */
-#define SAVES_MORE_THAN_BF16 70
-
 /* Tiles in a group, a multiple of the 14 that the widest kernel takes at once. */
 #define GROUP 56
 
@@ -31,26 +27,22 @@ struct winograd {
     struct pm_segment segments[];                                    /* one an input block */
 };
 
-static int saved_percent(const struct pm_winograd_form *form) {
-    int patch = form->kernel + form->tile - 1, products = form->kernel * form->tile;
-    return 100 - (form->plane ? 100 * patch * patch / (products * products) : 100 * patch / products);
-}
-
 /* Whether the form is for the kernel, and the map large enough along its sides. */
-static int fits(const struct pm_winograd_form *form, const struct pm_node *node) {
+static int fits(const struct pm_winograd_form *form, const struct pm_node *node, uint64_t weights) {
     const uint32_t *kernel = node->window.kernel, side = (uint32_t)form->kernel, least = (uint32_t)form->min_side;
     int tall = kernel[0] == side && node->shape.height >= least, wide = kernel[1] == side && node->shape.width >= least;
+    if (weights > (uint64_t)form->most_weights) return 0;
     return form->plane ? tall && wide : (tall && kernel[1] == 1) || (wide && kernel[0] == 1);
 }
 
 static int loses_to_bf16(const struct pm_winograd_form *form, const struct pm_node *node, const struct pm_plan *plan) {
-    return plan->slices == 1 && pm_conv_bf16_suits(node, plan) &&
-           (plan->bf16->beats_winograd || saved_percent(form) < SAVES_MORE_THAN_BF16);
+    return plan->slices == 1 && pm_conv_bf16_suits(node, plan) && (plan->bf16->beats_winograd || !form->beats_bf16);
 }
 
 static const struct pm_winograd_form *choose(const struct pm_node *node, const struct pm_plan *plan) {
+    uint64_t weights = (uint64_t)plan->maps[node->inputs[0]].shape.channels * node->shape.channels;
     for (const struct pm_winograd_form *form = plan->kernels->winograd; form->name; form++)
-        if (fits(form, node)) return loses_to_bf16(form, node, plan) ? NULL : form;
+        if (fits(form, node, weights)) return loses_to_bf16(form, node, plan) ? NULL : form;
     return NULL;
 }
 
