@@ -56,4 +56,8 @@ struct pm_winograd_form {
     pm_winograd_output_kernel *output;
 };
 
+/* What makes the values of a row of a kernel from its taps. */
+void pm_winograd_to_values(const struct pm_winograd_form *form,
+                           double to_values[PM_WINOGRAD_PATCH_MAX][PM_WINOGRAD_KERNEL_MAX]);
+
 #endif

@@ -4,7 +4,6 @@
  * channel, which meet as many small matrices of weights like so many 1x1 convolutions, and as many sums an output
  * channel, which give the tile's pixels. Tiles go through in groups, so that their values stay in cache; a group may
  * hold tiles of several images, and no tile's bits depend on its neighbours. */
-#include <math.h>
 #include <string.h>
 
 #include "core/memory.h"
@@ -27,22 +26,24 @@ struct winograd {
     struct pm_segment segments[];                                    /* one an input block */
 };
 
-/* Whether the form is for the kernel, and the map large enough along its sides. */
-static int fits(const struct pm_winograd_form *form, const struct pm_node *node, uint64_t weights) {
+/* Whether the form is for the kernel, the map large enough along its sides, and `weights` a value few enough. */
+static int takes(const struct pm_winograd_form *form, const struct pm_node *node, uint64_t weights) {
     const uint32_t *kernel = node->window.kernel, side = (uint32_t)form->kernel, least = (uint32_t)form->min_side;
     int tall = kernel[0] == side && node->shape.height >= least, wide = kernel[1] == side && node->shape.width >= least;
     if (weights > (uint64_t)form->most_weights) return 0;
     return form->plane ? tall && wide : (tall && kernel[1] == 1) || (wide && kernel[0] == 1);
 }
 
+/* In bf16, and in slices of it. */
 static int loses_to_bf16(const struct pm_winograd_form *form, const struct pm_node *node, const struct pm_plan *plan) {
-    return plan->slices == 1 && pm_conv_bf16_suits(node, plan) && (plan->bf16->beats_winograd || !form->beats_bf16);
+    if (!pm_conv_bf16_suits(node, plan)) return 0;
+    return !form->beats_bf16 || (plan->slices == 1 && plan->bf16->beats_winograd);
 }
 
 static const struct pm_winograd_form *choose(const struct pm_node *node, const struct pm_plan *plan) {
     uint64_t weights = (uint64_t)plan->maps[node->inputs[0]].shape.channels * node->shape.channels;
     for (const struct pm_winograd_form *form = plan->kernels->winograd; form->name; form++)
-        if (fits(form, node, weights)) return loses_to_bf16(form, node, plan) ? NULL : form;
+        if (takes(form, node, weights)) return loses_to_bf16(form, node, plan) ? NULL : form;
     return NULL;
 }
 
@@ -57,21 +58,6 @@ int pm_conv_winograd_suits(const struct pm_node *node, const struct pm_plan *pla
 /* Floats of a group's tiles for one value: [blocks][GROUP][16], and a line more, so that the lines of a tile do not
  * meet in one set of the L1 cache. */
 static ptrdiff_t value_floats(uint32_t blocks) { return ((ptrdiff_t)blocks * GROUP + 1) * PM_BLOCK; }
-
-/* Kernel to values, one dimension: at the point p the polynomial of the taps, over the product of p's distances to the
- * other finite points; the last value, at infinity, is the last tap. */
-static void fill_to_values(const struct pm_winograd_form *form, double to_values[][PM_WINOGRAD_KERNEL_MAX]) {
-    const struct pm_winograd_points *points = form->points;
-    int last = 2 * points->pairs + 1;
-    for (int value = 0; value < last; value++) {
-        int pair = (value - 1) / 2;
-        double p = value ? points->at[pair] * (value % 2 ? 1 : -1) : 0, distances = value ? 2 * p * p : points->all[0];
-        for (int i = 0; value && i < points->pairs; i++)
-            if (i != pair) distances *= p * p - points->at[i] * points->at[i];
-        for (int tap = 0; tap < form->kernel; tap++) to_values[value][tap] = (tap ? pow(p, tap) : 1) / distances;
-    }
-    to_values[last][form->kernel - 1] = 1;
-}
 
 static void choose_tiles(const struct pm_node *node, struct winograd *w) {
     w->values = 1;
@@ -93,7 +79,7 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
     w->in_blocks = blocks;
     w->out_blocks = pm_map_blocks(&plan->maps[node->value]);
     choose_tiles(node, w);
-    fill_to_values(w->form, w->to_values);
+    pm_winograd_to_values(w->form, w->to_values);
     for (uint32_t b = 0; b < blocks; b++)
         w->segments[b] = (struct pm_segment){(ptrdiff_t)b * GROUP * PM_BLOCK, PM_BLOCK};
     w->broad = pm_conv_tiling(plan->kernels->conv, 0, w->out_blocks, PM_BLOCK);
