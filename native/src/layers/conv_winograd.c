@@ -97,20 +97,24 @@ static const struct pm_conv_tiling *panel_tiling(const struct winograd *w, uint3
     return w->out_blocks - block >= (uint32_t)w->broad->blocks ? w->broad : w->narrow;
 }
 
-static float transformed(const struct pm_node *node, const struct pm_tensor *kernel, uint64_t in, uint64_t out,
-                         uint32_t value) {
-    if (in >= kernel->dims[2] || out >= kernel->dims[3]) return 0;
+/* Of a kernel's taps in one of the values. */
+static void factors_of(const struct pm_node *node, uint32_t value, double *factors) {
     const struct winograd *w = node->state;
     const uint32_t *taps = node->window.kernel;
-    static const double itself[] = {1};
-    const double *rows = taps[0] == 1 ? itself : w->to_values[value / w->patch[1]];
-    const double *columns = taps[1] == 1 ? itself : w->to_values[value % w->patch[1]];
-    double sum = 0;
-    for (uint64_t y = 0; y < taps[0]; y++)
-        for (uint64_t x = 0; x < taps[1]; x++)
-            sum +=
-                rows[y] * columns[x] * kernel->data[((y * taps[1] + x) * kernel->dims[2] + in) * kernel->dims[3] + out];
-    return (float)sum;
+    for (uint32_t y = 0; y < taps[0]; y++)
+        for (uint32_t x = 0; x < taps[1]; x++)
+            *factors++ = (taps[0] == 1 ? 1 : w->to_values[value / w->patch[1]][y]) *
+                         (taps[1] == 1 ? 1 : w->to_values[value % w->patch[1]][x]);
+}
+
+/* One block of outputs; zeros where there are no channels. */
+static void transform(const struct pm_tensor *kernel, const double *factors, uint64_t in, uint64_t out, float *to) {
+    uint64_t taps = kernel->dims[0] * kernel->dims[1], ins = kernel->dims[2], outs = kernel->dims[3], count = 0;
+    double sums[PM_BLOCK] = {0};
+    if (in < ins && out < outs) count = outs - out < PM_BLOCK ? outs - out : PM_BLOCK;
+    for (uint64_t tap = 0; tap < taps; tap++)
+        for (uint64_t c = 0; c < count; c++) sums[c] += factors[tap] * kernel->data[(tap * ins + in) * outs + out + c];
+    for (int c = 0; c < PM_BLOCK; c++) to[c] = (float)sums[c];
 }
 
 /* [scale][shift] of all outputs, then for each value the panels of [input channels][outputs]. */
@@ -119,15 +123,18 @@ static void pack(const struct pm_node *node, const struct pm_plan *plan, float *
     const struct winograd *w = node->state;
     const struct pm_tensor *kernel = pm_weight(node, "kernel");
     uint32_t outputs = w->out_blocks * PM_BLOCK, count;
+    double factors[PM_WINOGRAD_KERNEL_MAX * PM_WINOGRAD_KERNEL_MAX];
     pm_epilogue_pack(node, 0, outputs, packed, packed + outputs);
     packed += 2 * outputs;
-    for (uint32_t value = 0; value < (uint32_t)w->values; value++)
-        for (uint32_t block = 0; block < w->out_blocks; block += count / PM_BLOCK) {
-            count = (uint32_t)panel_tiling(w, block)->blocks * PM_BLOCK;
+    for (uint32_t value = 0; value < (uint32_t)w->values; value++) {
+        factors_of(node, value, factors);
+        for (uint32_t block = 0; block < w->out_blocks; block += count) {
+            count = (uint32_t)panel_tiling(w, block)->blocks;
             for (uint32_t in = 0; in < w->in_blocks * PM_BLOCK; in++)
-                for (uint32_t out = 0; out < count; out++)
-                    *packed++ = transformed(node, kernel, in, (uint64_t)block * PM_BLOCK + out, value);
+                for (uint32_t b = block; b < block + count; b++, packed += PM_BLOCK)
+                    transform(kernel, factors, in, (uint64_t)b * PM_BLOCK, packed);
         }
+    }
 }
 
 /* One group of tiles on its way, both buffers value by value. */
