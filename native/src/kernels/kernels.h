@@ -13,6 +13,7 @@
 
 #include "core/cpu.h"
 #include "kernels/activations.h"
+#include "kernels/winograd.h"
 
 #define PM_BLOCK 16
 
@@ -111,39 +112,21 @@ struct pm_norm_row {
     float low, high;
 };
 
-/* One tile of a Winograd convolution F(4x4, 3x3), one 16-channel block: 36 values to up to 4x4 pixels, then the
- * epilogue as in pm_conv_tile. */
-#define PM_WINOGRAD_TILE 4
-#define PM_WINOGRAD_PATCH 6
-#define PM_WINOGRAD_VALUES 36
-struct pm_winograd_output {
-    const float *values;        /* [36], `stride` floats apart, of 16 channels each */
-    const float *scale, *shift; /* [16] each */
-    const float *residual;      /* NULL, or of the output's pixels */
-    float *output;
-    ptrdiff_t stride, output_row, residual_row;
-    int rows, columns; /* of the tile that lie in the map */
-    float low, high;
-};
-
 #define PM_CONV_TILINGS_MAX 8
 #define PM_DEPTHWISE_VARIANTS_MAX 12
+#define PM_WINOGRAD_FORMS_MAX 8
 
 struct pm_moment_kernels; /* kernels/moments.h */
 struct pm_resize_kernels; /* kernels/windows.h */
 
-/* Everything that may differ between CPU levels. Lists go from the most special to the most general and end with an
- * entry that takes everything. */
+/* Everything that may differ between CPU levels. Lists go from the most special to the most general and, but
+ * for Winograd's, end with an entry that takes everything. */
 struct pm_kernels {
     enum pm_cpu_level level;
     const char *name;
     struct pm_conv_tiling conv[PM_CONV_TILINGS_MAX];
     struct pm_depthwise_variant depthwise[PM_DEPTHWISE_VARIANTS_MAX];
-    const char *winograd_name;
-    /* Winograd convolution; NULL where the level has none. Input: 6x6 pixels of one block, rows `row` floats apart, to
-     * 36 values `stride` floats apart. */
-    void (*winograd_input)(const float *input, ptrdiff_t row, float *values, ptrdiff_t stride);
-    void (*winograd_output)(const struct pm_winograd_output *output);
+    struct pm_winograd_form winograd[PM_WINOGRAD_FORMS_MAX]; /* the last has no name; none at the scalar level */
     /* out[i] = clamp(a[i] + b[i]), and the same of a[i] x b[i]; `out` may be `a` or `b`. count: a multiple of 16, as
      * below */
     void (*add)(float *out, const float *a, const float *b, ptrdiff_t count, float low, float high);

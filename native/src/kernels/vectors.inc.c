@@ -15,5 +15,4 @@
 #define VECTOR_ROUTINES(level)                                                                                         \
     PM_ROUTINES(level),                                                                                                \
         .depthwise = {DEPTHWISE_VARIANTS(#level, 0, f32, "f32"), DEPTHWISE_VARIANTS(#level, 1, f64, "f64acc")},        \
-        .winograd_name = "conv_winograd_f43_" #level, .winograd_input = winograd_input,                                \
-        .winograd_output = winograd_output
+        .winograd = WINOGRAD_FORMS(#level)

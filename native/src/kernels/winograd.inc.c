@@ -1,68 +1,192 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The two ends of a Winograd convolution F(4x4, 3x3): patches of 6x6 pixels to 36 values, and 36 values to 4x4 pixels.
- *
- * Toom-Cook with the points 0, +-a, +-b, infinity for a = sqrt(1/2), b = sqrt(2): with M(x) = x (x^2 - a^2)(x^2 - b^2),
- * a value at point p is the patch times the coefficients of M(x) / (x - p), and a pixel i is the sum of p^i times the
- * values. These points keep all coefficients near one, and so the rounding errors a third below those of 0, 1, 2. */
+/* The two ends of Winograd convolutions, from one description of their points each (winograd.h). Points that are
+ * each other's inverses keep all coefficients near one, and so the rounding errors small: those of three and more were
+ * searched for the least error of their form. */
+#include "kernels/winograd.h"
 #include "kernels/simd.h"
 
-#define WINOGRAD_A 0.70710678118654752440f
-#define WINOGRAD_B 1.41421356237309504880f
+#define PRODUCT_1(a)                                                                                                   \
+    { -(a), 1 }
+#define PRODUCT_2(a, b)                                                                                                \
+    { (a) * (b), -((a) + (b)), 1 }
+#define PRODUCT_3(a, b, c)                                                                                             \
+    { -(a) * (b) * (c), (a) * (b) + (a) * (c) + (b) * (c), -((a) + (b) + (c)), 1 }
+#define PRODUCT_4(a, b, c, d)                                                                                          \
+    {                                                                                                                  \
+        (a) * (b) * (c) * (d), -((a) * (b) * ((c) + (d)) + ((a) + (b)) * (c) * (d)),                                   \
+            (a) * (b) + (c) * (d) + ((a) + (b)) * ((c) + (d)), -((a) + (b) + (c) + (d)), 1                             \
+    }
 
-/* One dimension: to[0..5] from six values `step` apart. a^2 = 1/2, b^2 = 2, a^2 b^2 = 1, a^2 + b^2 = 5/2. */
-ALWAYS_INLINE void winograd_analyse(const vf *from, const int step, vf *to, const int to_step) {
-    const vf d1 = from[step], d2 = from[2 * step], d3 = from[3 * step], d4 = from[4 * step];
-    const vf even_a = d4 - 2.0f * d2, odd_a = WINOGRAD_A * d3 - WINOGRAD_B * d1;
-    const vf even_b = d4 - 0.5f * d2, odd_b = WINOGRAD_B * d3 - WINOGRAD_A * d1;
-    to[0] = from[0] - 2.5f * d2 + d4;
-    to[to_step] = even_a + odd_a;
-    to[2 * to_step] = even_a - odd_a;
-    to[3 * to_step] = even_b + odd_b;
-    to[4 * to_step] = even_b - odd_b;
-    to[5 * to_step] = d1 - 2.5f * d3 + from[5 * step];
-}
+#define SQUARE(x) ((x) * (x))
+#define POINTS_1(a)                                                                                                    \
+    { 1, {a}, {{1}}, PRODUCT_1(SQUARE(a)) }
+#define POINTS_2(a, b)                                                                                                 \
+    { 2, {a, b}, {PRODUCT_1(SQUARE(b)), PRODUCT_1(SQUARE(a))}, PRODUCT_2(SQUARE(a), SQUARE(b)) }
+#define POINTS_4(a, b, c, d)                                                                                           \
+    {                                                                                                                  \
+        4, {a, b, c, d},                                                                                               \
+            {PRODUCT_3(SQUARE(b), SQUARE(c), SQUARE(d)), PRODUCT_3(SQUARE(a), SQUARE(c), SQUARE(d)),                   \
+             PRODUCT_3(SQUARE(a), SQUARE(b), SQUARE(d)), PRODUCT_3(SQUARE(a), SQUARE(b), SQUARE(c))},                  \
+            PRODUCT_4(SQUARE(a), SQUARE(b), SQUARE(c), SQUARE(d))                                                      \
+    }
 
-/* Back: to[0..3] from six values; a^3 = a / 2, b^3 = 2 b. */
-ALWAYS_INLINE void winograd_combine(const vf *from, const int step, vf *to, const int to_step) {
-    const vf even_a = from[step] + from[2 * step], odd_a = WINOGRAD_A * (from[step] - from[2 * step]);
-    const vf even_b = from[3 * step] + from[4 * step], odd_b = WINOGRAD_B * (from[3 * step] - from[4 * step]);
-    to[0] = from[0] + even_a + even_b;
-    to[to_step] = odd_a + odd_b;
-    to[2 * to_step] = 0.5f * even_a + 2.0f * even_b;
-    to[3 * to_step] = 0.5f * odd_a + 2.0f * odd_b + from[5 * step];
-}
+static const struct pm_winograd_points winograd_points_4 = POINTS_1(1.0);
+static const struct pm_winograd_points winograd_points_6 = POINTS_2(0.70710678118654752440, 1.41421356237309504880);
+static const struct pm_winograd_points winograd_points_10 = POINTS_4(0.4175, 0.8043, 1.2433, 2.3957);
 
-static void winograd_input(const float *input, ptrdiff_t row, float *values, ptrdiff_t stride) {
-    for (int lane = 0; lane < PM_BLOCK; lane += PM_VL) {
-        vf half[36], all[6];
-        UNROLL for (int y = 0; y < 6; y++) {
-            UNROLL for (int x = 0; x < 6; x++) all[x] = VLOAD(input + y * row + x * PM_BLOCK + lane);
-            winograd_analyse(all, 1, half + y * 6, 1);
+/* One dimension, patch to values: numbers `step` apart become those `to_step` apart. (x^2 + p x) times the others'
+ * product is M(x) / (x - p): its odd part changes sign with p. */
+ALWAYS_INLINE void winograd_analyse(const struct pm_winograd_points *points, const vf *from, const int step, vf *to,
+                                    const int to_step) {
+    const int pairs = points->pairs;
+    vf zero = (float)points->all[0] * from[0], infinity = (float)points->all[0] * from[step];
+    UNROLL for (int k = 1; k <= pairs; k++) {
+        zero += (float)points->all[k] * from[2 * k * step];
+        infinity += (float)points->all[k] * from[(2 * k + 1) * step];
+    }
+    UNROLL for (int i = 0; i < pairs; i++) {
+        const double p = points->at[i], *others = points->others[i];
+        vf even = (float)others[0] * from[2 * step], odd = (float)(p * others[0]) * from[step];
+        UNROLL for (int k = 1; k < pairs; k++) {
+            even += (float)others[k] * from[(2 * k + 2) * step];
+            odd += (float)(p * others[k]) * from[(2 * k + 1) * step];
         }
-        UNROLL for (int x = 0; x < 6; x++) {
-            winograd_analyse(half + x, 6, all, 1);
-            UNROLL for (int y = 0; y < 6; y++) VSTORE(values + (y * 6 + x) * stride + lane, all[y]);
+        to[(2 * i + 1) * to_step] = even + odd;
+        to[(2 * i + 2) * to_step] = even - odd;
+    }
+    to[0] = zero;
+    to[(2 * pairs + 1) * to_step] = infinity;
+}
+
+ALWAYS_INLINE float winograd_power(const double x, const int exponent) {
+    double power = 1;
+    UNROLL for (int i = 0; i < exponent; i++) power *= x;
+    return (float)power;
+}
+
+/* One dimension back: `tile` outputs. */
+ALWAYS_INLINE void winograd_combine(const struct pm_winograd_points *points, const int tile, const vf *from,
+                                    const int step, vf *to, const int to_step) {
+    const int pairs = points->pairs;
+    vf parts[2][PM_WINOGRAD_PAIRS_MAX]; /* of even outputs, and of odd ones over p */
+    UNROLL for (int i = 0; i < pairs; i++) {
+        parts[0][i] = from[(2 * i + 1) * step] + from[(2 * i + 2) * step];
+        parts[1][i] = from[(2 * i + 1) * step] - from[(2 * i + 2) * step];
+    }
+    UNROLL for (int y = 0; y < tile; y++) {
+        vf sum = winograd_power(points->at[0], y) * parts[y % 2][0];
+        if (y == 0) sum += from[0];
+        UNROLL for (int i = 1; i < pairs; i++) sum += winograd_power(points->at[i], y) * parts[y % 2][i];
+        if (y == tile - 1) sum += from[(2 * pairs + 1) * step];
+        to[y * to_step] = sum;
+    }
+}
+
+ALWAYS_INLINE void winograd_line_input(const struct pm_winograd_points *points, const float *input, ptrdiff_t row,
+                                       float *values, ptrdiff_t stride) {
+    const int patch = 2 * points->pairs + 2;
+    for (int lane = 0; lane < PM_BLOCK; lane += PM_VL) {
+        vf all[PM_WINOGRAD_PATCH_MAX], made[PM_WINOGRAD_PATCH_MAX];
+        UNROLL for (int y = 0; y < patch; y++) all[y] = VLOAD(input + y * row + lane);
+        winograd_analyse(points, all, 1, made, 1);
+        UNROLL for (int y = 0; y < patch; y++) VSTORE(values + y * stride + lane, made[y]);
+    }
+}
+
+ALWAYS_INLINE void winograd_plane_input(const struct pm_winograd_points *points, const float *input, ptrdiff_t row,
+                                        float *values, ptrdiff_t stride) {
+    const int patch = 2 * points->pairs + 2;
+    for (int lane = 0; lane < PM_BLOCK; lane += PM_VL) {
+        vf half[PM_WINOGRAD_PLANE_MAX * PM_WINOGRAD_PLANE_MAX], all[PM_WINOGRAD_PLANE_MAX];
+        UNROLL for (int y = 0; y < patch; y++) {
+            UNROLL for (int x = 0; x < patch; x++) all[x] = VLOAD(input + y * row + x * PM_BLOCK + lane);
+            winograd_analyse(points, all, 1, half + y * patch, 1);
+        }
+        UNROLL for (int x = 0; x < patch; x++) {
+            winograd_analyse(points, half + x, patch, all, 1);
+            UNROLL for (int y = 0; y < patch; y++) VSTORE(values + (y * patch + x) * stride + lane, all[y]);
         }
     }
 }
 
-static void winograd_output(const struct pm_winograd_output *o) {
-    for (int lane = 0; lane < PM_BLOCK; lane += PM_VL) {
-        const vf scale = VLOAD(o->scale + lane), shift = VLOAD(o->shift + lane);
-        const vf low = VSET(o->low), high = VSET(o->high);
-        vf half[24], pixels[16], all[6];
-        UNROLL for (int y = 0; y < 6; y++) {
-            UNROLL for (int x = 0; x < 6; x++) all[x] = VLOAD(o->values + (y * 6 + x) * o->stride + lane);
-            winograd_combine(all, 1, half + y * 4, 1);
+/* Pixels of a tile in rows of `width`. */
+ALWAYS_INLINE void winograd_store(const struct pm_winograd_output *o, const vf *pixels, const int width,
+                                  const int lane) {
+    const vf scale = VLOAD(o->scale + lane), shift = VLOAD(o->shift + lane);
+    const vf low = VSET(o->low), high = VSET(o->high);
+    for (int y = 0; y < o->rows; y++)
+        for (int x = 0; x < (width > 1 ? o->columns : 1); x++) {
+            ptrdiff_t slot = x * PM_BLOCK + lane;
+            vf value = pixels[y * width + x] * scale + shift;
+            if (o->residual) value += VLOAD(o->residual + y * o->residual_row + slot);
+            VSTORE(o->output + y * o->output_row + slot, VCLAMP(value, low, high));
         }
-        UNROLL for (int x = 0; x < 4; x++) winograd_combine(half + x, 4, pixels + x, 4);
-        for (int y = 0; y < o->rows; y++)
-            for (int x = 0; x < o->columns; x++) {
-                ptrdiff_t slot = x * PM_BLOCK + lane;
-                vf value = pixels[y * 4 + x] * scale + shift;
-                if (o->residual) value += VLOAD(o->residual + y * o->residual_row + slot);
-                VSTORE(o->output + y * o->output_row + slot, VCLAMP(value, low, high));
-            }
+}
+
+ALWAYS_INLINE void winograd_line_output(const struct pm_winograd_points *points, const int tile,
+                                        const struct pm_winograd_output *o) {
+    const int patch = 2 * points->pairs + 2;
+    for (int lane = 0; lane < PM_BLOCK; lane += PM_VL) {
+        vf all[PM_WINOGRAD_PATCH_MAX], pixels[PM_WINOGRAD_PATCH_MAX];
+        UNROLL for (int y = 0; y < patch; y++) all[y] = VLOAD(o->values + y * o->stride + lane);
+        winograd_combine(points, tile, all, 1, pixels, 1);
+        winograd_store(o, pixels, 1, lane);
     }
 }
+
+ALWAYS_INLINE void winograd_plane_output(const struct pm_winograd_points *points, const int tile,
+                                         const struct pm_winograd_output *o) {
+    const int patch = 2 * points->pairs + 2;
+    for (int lane = 0; lane < PM_BLOCK; lane += PM_VL) {
+        vf half[PM_WINOGRAD_PLANE_MAX * PM_WINOGRAD_PLANE_MAX], pixels[PM_WINOGRAD_PLANE_MAX * PM_WINOGRAD_PLANE_MAX];
+        vf all[PM_WINOGRAD_PLANE_MAX];
+        UNROLL for (int y = 0; y < patch; y++) {
+            UNROLL for (int x = 0; x < patch; x++) all[x] = VLOAD(o->values + (y * patch + x) * o->stride + lane);
+            winograd_combine(points, tile, all, 1, half + y * tile, 1);
+        }
+        UNROLL for (int x = 0; x < tile; x++) winograd_combine(points, tile, half + x, tile, pixels + x, tile);
+        winograd_store(o, pixels, tile, lane);
+    }
+}
+
+#define WINOGRAD_INPUT(dimensions, patch)                                                                              \
+    static void winograd_##dimensions##_##patch(const float *input, ptrdiff_t row, float *values, ptrdiff_t stride) {  \
+        winograd_##dimensions##_input(&winograd_points_##patch, input, row, values, stride);                           \
+    }
+
+#define WINOGRAD_OUTPUT(dimensions, patch, tile)                                                                       \
+    static void winograd_##dimensions##_##patch##_to_##tile(const struct pm_winograd_output *output) {                 \
+        winograd_##dimensions##_output(&winograd_points_##patch, tile, output);                                        \
+    }
+
+WINOGRAD_INPUT(plane, 4)
+WINOGRAD_INPUT(plane, 6)
+WINOGRAD_INPUT(line, 6)
+WINOGRAD_INPUT(line, 10)
+WINOGRAD_OUTPUT(plane, 4, 2)
+WINOGRAD_OUTPUT(plane, 6, 2)
+WINOGRAD_OUTPUT(plane, 6, 4)
+WINOGRAD_OUTPUT(line, 6, 4)
+WINOGRAD_OUTPUT(line, 10, 4)
+
+/* PLANE is for kernels of both dimensions, LINE for those of one; then the limits as in pm_winograd_form. */
+#define PLANE(level, patch, kernel, tile, ...)                                                                         \
+    {                                                                                                                  \
+        "conv_winograd_f" #tile #kernel "_" level, 1, kernel, tile, __VA_ARGS__, &winograd_points_##patch,             \
+            winograd_plane_##patch, winograd_plane_##patch##_to_##tile                                                 \
+    }
+#define LINE(level, patch, kernel, tile, ...)                                                                          \
+    {                                                                                                                  \
+        "conv_winograd_line_f" #tile #kernel "_" level, 0, kernel, tile, __VA_ARGS__, &winograd_points_##patch,        \
+            winograd_line_##patch, winograd_line_##patch##_to_##tile                                                   \
+    }
+
+/* The first that takes a layer runs it. Limits are measured: an image's few tiles of a small map wait for 36 values of
+ * weights where these come from beyond the L2 cache. */
+#define WINOGRAD_FORMS(level)                                                                                          \
+    {                                                                                                                  \
+        PLANE(level, 6, 3, 4, 10, INT64_MAX, 1), PLANE(level, 6, 3, 4, 7, 8192, 0),                                    \
+            PLANE(level, 4, 3, 2, 7, INT64_MAX, 0), PLANE(level, 6, 5, 2, 7, INT64_MAX, 0),                            \
+            LINE(level, 10, 7, 4, 7, INT64_MAX, 0), LINE(level, 6, 3, 4, 7, INT64_MAX, 0),                             \
+    }

@@ -36,8 +36,8 @@ void pm_conv_direct_leave(const struct pm_node *node, const struct pm_run *run);
 const struct pm_panel *pm_conv_direct_panel(const struct pm_node *node, uint32_t index);
 ptrdiff_t pm_conv_direct_blocks(const struct pm_node *node);
 
-/* Winograd F(4x4, 3x3), for 3x3 windows with stride 1: a quarter of the products, more memory for weights (4 times) and
- * scratch, rounding errors about 5 times those of direct sums. */
+/* Winograd, for the windows with stride 1 that kernels/winograd.inc.c lists: a quarter to a half of the products, more
+ * memory for weights (1.4 to 4 times) and scratch, rounding errors about 5 times those of direct sums. */
 extern const struct pm_conv_method pm_conv_winograd;
 int pm_conv_winograd_suits(const struct pm_node *node, const struct pm_plan *plan);
 

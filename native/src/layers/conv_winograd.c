@@ -1,63 +1,93 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Winograd convolution F(4x4, 3x3). A tile of 4x4 outputs is made from a patch of 6x6 inputs: 36 values a channel (the
- * kernels' winograd_input), which meet 36 small matrices of weights like so many 1x1 convolutions, and 36 sums an
- * output channel, which give the 16 pixels. Tiles go through in groups, so that their values stay in cache; a group may
+/* Winograd convolutions (kernels/winograd.h). A form makes a tile of outputs from a patch of inputs: some values a
+ * channel, which meet as many small matrices of weights like so many 1x1 convolutions, and as many sums an output
+ * channel, which give the tile's pixels. Tiles go through in groups, so that their values stay in cache; a group may
  * hold tiles of several images, and no tile's bits depend on its neighbours. */
-#include <math.h>
 #include <string.h>
 
 #include "core/memory.h"
+#include "layers/conv_bf16.h"
 #include "layers/conv_method.h"
 
-#define VALUES PM_WINOGRAD_VALUES
-#define TILE PM_WINOGRAD_TILE
-#define PATCH PM_WINOGRAD_PATCH
-
-/* Below these the transforms cost more than the products that they save; measured. */
-#define MIN_SIDE 10
+/* Below this the transforms cost more than the products that they save; measured. */
 #define MIN_CHANNELS 32
 
 /* Tiles in a group, a multiple of the 14 that the widest kernel takes at once. */
 #define GROUP 56
 
 struct winograd {
+    const struct pm_winograd_form *form;
     const struct pm_conv_tiling *broad, *narrow;
+    uint32_t tile[2], patch[2]; /* height and width */
     uint32_t in_blocks, out_blocks, tile_rows, tile_columns;
-    struct pm_segment segments[]; /* one an input block */
+    int values;
+    double to_values[PM_WINOGRAD_PATCH_MAX][PM_WINOGRAD_KERNEL_MAX]; /* of a row of the kernel */
+    struct pm_segment segments[];                                    /* one an input block */
 };
+
+/* Whether the form is for the kernel, the map large enough along its sides, and `weights` a value few enough. */
+static int takes(const struct pm_winograd_form *form, const struct pm_node *node, uint64_t weights) {
+    const uint32_t *kernel = node->window.kernel, side = (uint32_t)form->kernel, least = (uint32_t)form->min_side;
+    int tall = kernel[0] == side && node->shape.height >= least, wide = kernel[1] == side && node->shape.width >= least;
+    if (weights > (uint64_t)form->most_weights) return 0;
+    return form->plane ? tall && wide : (tall && kernel[1] == 1) || (wide && kernel[0] == 1);
+}
+
+/* In bf16, and in slices of it. */
+static int loses_to_bf16(const struct pm_winograd_form *form, const struct pm_node *node, const struct pm_plan *plan) {
+    if (!pm_conv_bf16_suits(node, plan)) return 0;
+    return !form->beats_bf16 || (plan->slices == 1 && plan->bf16->beats_winograd);
+}
+
+static const struct pm_winograd_form *choose(const struct pm_node *node, const struct pm_plan *plan) {
+    uint64_t weights = (uint64_t)plan->maps[node->inputs[0]].shape.channels * node->shape.channels;
+    for (const struct pm_winograd_form *form = plan->kernels->winograd; form->name; form++)
+        if (takes(form, node, weights)) return loses_to_bf16(form, node, plan) ? NULL : form;
+    return NULL;
+}
 
 int pm_conv_winograd_suits(const struct pm_node *node, const struct pm_plan *plan) {
     const struct pm_window *w = &node->window;
     const struct pm_map *in = &plan->maps[node->inputs[0]];
-    int faster = plan->kernels->winograd_input && !(plan->bf16 && plan->slices == 1 && plan->bf16->beats_winograd);
-    return faster && in->block == PM_BLOCK && w->kernel[0] == 3 && w->kernel[1] == 3 && w->stride[0] == 1 &&
-           w->stride[1] == 1 && w->dilation[0] == 1 && w->dilation[1] == 1 && w->groups == 1 &&
-           in->shape.channels >= MIN_CHANNELS && node->shape.channels >= MIN_CHANNELS &&
-           node->shape.height >= MIN_SIDE && node->shape.width >= MIN_SIDE;
+    return in->block == PM_BLOCK && w->stride[0] == 1 && w->stride[1] == 1 && w->dilation[0] == 1 &&
+           w->dilation[1] == 1 && w->groups == 1 && in->shape.channels >= MIN_CHANNELS &&
+           node->shape.channels >= MIN_CHANNELS && choose(node, plan);
 }
 
-/* Floats of a group's tiles for one of the 36 values: [blocks][GROUP][16], and a line more, so that the 36 lines of a
- * tile do not meet in one set of the L1 cache. */
+/* Floats of a group's tiles for one value: [blocks][GROUP][16], and a line more, so that the lines of a tile do not
+ * meet in one set of the L1 cache. */
 static ptrdiff_t value_floats(uint32_t blocks) { return ((ptrdiff_t)blocks * GROUP + 1) * PM_BLOCK; }
+
+static void choose_tiles(const struct pm_node *node, struct winograd *w) {
+    w->values = 1;
+    for (int side = 0; side < 2; side++) {
+        w->tile[side] = node->window.kernel[side] == 1 ? 1 : (uint32_t)w->form->tile;
+        w->patch[side] = w->tile[side] + node->window.kernel[side] - 1;
+        w->values *= (int)w->patch[side];
+    }
+    w->tile_rows = (node->shape.height + w->tile[0] - 1) / w->tile[0];
+    w->tile_columns = (node->shape.width + w->tile[1] - 1) / w->tile[1];
+}
 
 static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
     uint32_t blocks = pm_map_blocks(&plan->maps[node->inputs[0]]);
     struct winograd *w = pm_allocate_zeroed(1, sizeof *w + blocks * sizeof *w->segments);
     POMONA_RETURN_IF(!w, error, POMONA_OUT_OF_MEMORY, "layer %s: no memory for %u segments", node->name, blocks);
     node->state = w;
+    w->form = choose(node, plan);
     w->in_blocks = blocks;
     w->out_blocks = pm_map_blocks(&plan->maps[node->value]);
-    w->tile_rows = (node->shape.height + TILE - 1) / TILE;
-    w->tile_columns = (node->shape.width + TILE - 1) / TILE;
+    choose_tiles(node, w);
+    pm_winograd_to_values(w->form, w->to_values);
     for (uint32_t b = 0; b < blocks; b++)
         w->segments[b] = (struct pm_segment){(ptrdiff_t)b * GROUP * PM_BLOCK, PM_BLOCK};
     w->broad = pm_conv_tiling(plan->kernels->conv, 0, w->out_blocks, PM_BLOCK);
     w->narrow = pm_conv_tiling(plan->kernels->conv, 0, 1, PM_BLOCK);
-    node->kernel = plan->kernels->winograd_name;
-    node->scratch_floats = (uint64_t)VALUES * (uint64_t)(value_floats(w->in_blocks) + value_floats(w->out_blocks));
+    node->kernel = w->form->name;
+    node->scratch_floats = (uint64_t)w->values * (uint64_t)(value_floats(w->in_blocks) + value_floats(w->out_blocks));
     uint64_t weights, heads = 2 * PM_BLOCK * (uint64_t)w->out_blocks;
-    int fits = pm_multiply((uint64_t)VALUES * PM_BLOCK * PM_BLOCK * w->in_blocks, w->out_blocks, &weights) &&
+    int fits = pm_multiply((uint64_t)w->values * PM_BLOCK * PM_BLOCK * w->in_blocks, w->out_blocks, &weights) &&
                pm_add(weights, heads, &node->packed_count);
     POMONA_RETURN_IF(!fits, error, POMONA_LIMIT, "layer %s: too many weights", node->name);
     return POMONA_OK;
@@ -67,48 +97,47 @@ static const struct pm_conv_tiling *panel_tiling(const struct winograd *w, uint3
     return w->out_blocks - block >= (uint32_t)w->broad->blocks ? w->broad : w->narrow;
 }
 
-/* Kernel to values, one dimension: at the point p the polynomial of the taps, over the product of p's distances to the
- * other finite points; the last value, at infinity, is the last tap. */
-#define A 0.70710678118654752440
-#define B 1.41421356237309504880
-static const double to_values[PATCH][3] = {
-    {1, 0, 0},
-    {-1 / 1.5, -A / 1.5, -0.5 / 1.5},
-    {-1 / 1.5, A / 1.5, -0.5 / 1.5},
-    {1 / 6.0, B / 6, 2 / 6.0},
-    {1 / 6.0, -B / 6, 2 / 6.0},
-    {0, 0, 1},
-};
-
-static float transformed(const struct pm_tensor *kernel, uint64_t in, uint64_t out, int value) {
-    if (in >= kernel->dims[2] || out >= kernel->dims[3]) return 0;
-    const double *rows = to_values[value / PATCH], *columns = to_values[value % PATCH];
-    double sum = 0;
-    for (int y = 0; y < 3; y++)
-        for (int x = 0; x < 3; x++)
-            sum += rows[y] * columns[x] *
-                   kernel->data[((uint64_t)(y * 3 + x) * kernel->dims[2] + in) * kernel->dims[3] + out];
-    return (float)sum;
+/* Of a kernel's taps in one of the values. */
+static void factors_of(const struct pm_node *node, uint32_t value, double *factors) {
+    const struct winograd *w = node->state;
+    const uint32_t *taps = node->window.kernel;
+    for (uint32_t y = 0; y < taps[0]; y++)
+        for (uint32_t x = 0; x < taps[1]; x++)
+            *factors++ = (taps[0] == 1 ? 1 : w->to_values[value / w->patch[1]][y]) *
+                         (taps[1] == 1 ? 1 : w->to_values[value % w->patch[1]][x]);
 }
 
-/* [scale][shift] of all outputs, then for each of the 36 values the panels of [input channels][outputs]. */
+/* One block of outputs; zeros where there are no channels. */
+static void transform(const struct pm_tensor *kernel, const double *factors, uint64_t in, uint64_t out, float *to) {
+    uint64_t taps = kernel->dims[0] * kernel->dims[1], ins = kernel->dims[2], outs = kernel->dims[3], count = 0;
+    double sums[PM_BLOCK] = {0};
+    if (in < ins && out < outs) count = outs - out < PM_BLOCK ? outs - out : PM_BLOCK;
+    for (uint64_t tap = 0; tap < taps; tap++)
+        for (uint64_t c = 0; c < count; c++) sums[c] += factors[tap] * kernel->data[(tap * ins + in) * outs + out + c];
+    for (int c = 0; c < PM_BLOCK; c++) to[c] = (float)sums[c];
+}
+
+/* [scale][shift] of all outputs, then for each value the panels of [input channels][outputs]. */
 static void pack(const struct pm_node *node, const struct pm_plan *plan, float *packed) {
     (void)plan;
     const struct winograd *w = node->state;
     const struct pm_tensor *kernel = pm_weight(node, "kernel");
     uint32_t outputs = w->out_blocks * PM_BLOCK, count;
+    double factors[PM_WINOGRAD_KERNEL_MAX * PM_WINOGRAD_KERNEL_MAX];
     pm_epilogue_pack(node, 0, outputs, packed, packed + outputs);
     packed += 2 * outputs;
-    for (int value = 0; value < VALUES; value++)
-        for (uint32_t block = 0; block < w->out_blocks; block += count / PM_BLOCK) {
-            count = (uint32_t)panel_tiling(w, block)->blocks * PM_BLOCK;
+    for (uint32_t value = 0; value < (uint32_t)w->values; value++) {
+        factors_of(node, value, factors);
+        for (uint32_t block = 0; block < w->out_blocks; block += count) {
+            count = (uint32_t)panel_tiling(w, block)->blocks;
             for (uint32_t in = 0; in < w->in_blocks * PM_BLOCK; in++)
-                for (uint32_t out = 0; out < count; out++)
-                    *packed++ = transformed(kernel, in, (uint64_t)block * PM_BLOCK + out, value);
+                for (uint32_t b = block; b < block + count; b++, packed += PM_BLOCK)
+                    transform(kernel, factors, in, (uint64_t)b * PM_BLOCK, packed);
         }
+    }
 }
 
-/* One group of tiles on its way, both buffers as 36 such values. */
+/* One group of tiles on its way, both buffers value by value. */
 struct group {
     const struct pm_node *node;
     const struct pm_run *run;
@@ -123,36 +152,42 @@ struct place {
 
 static struct place place_of(const struct group *g, uint32_t tile) {
     uint32_t all = g->w->tile_rows * g->w->tile_columns, inside = (g->first + tile) % all;
-    return (struct place){(g->first + tile) / all, inside / g->w->tile_columns * TILE,
-                          inside % g->w->tile_columns * TILE};
+    return (struct place){(g->first + tile) / all, inside / g->w->tile_columns * g->w->tile[0],
+                          inside % g->w->tile_columns * g->w->tile[1]};
 }
 
 static uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
 /* A patch that reaches past the halo gets zeros there. */
-static const float *complete(const float *from, ptrdiff_t row, uint32_t rows, uint32_t columns, float *patch) {
-    memset(patch, 0, PATCH * PATCH * PM_BLOCK * sizeof *patch);
+static void complete(const struct winograd *w, const float *from, ptrdiff_t row, uint32_t rows, uint32_t columns,
+                     float *patch) {
+    memset(patch, 0, w->patch[0] * w->patch[1] * PM_BLOCK * sizeof *patch);
     for (uint32_t y = 0; y < rows; y++)
-        memcpy(patch + y * PATCH * PM_BLOCK, from + y * row, columns * PM_BLOCK * sizeof *patch);
-    return patch;
+        memcpy(patch + y * w->patch[1] * PM_BLOCK, from + y * row, columns * PM_BLOCK * sizeof *patch);
 }
+
+/* Between the rows of a tile or a patch, as the kernels count them, where rows of the map are `row` floats apart. */
+static ptrdiff_t step(const struct winograd *w, ptrdiff_t row) { return w->patch[0] == 1 ? PM_BLOCK : row; }
 
 static void analyse(const struct group *g, uint32_t tile, ptrdiff_t block) {
     const struct pm_node *node = g->node;
+    const struct winograd *w = g->w;
     const struct pm_map *in = &g->run->plan->maps[node->inputs[0]];
     const struct place at = place_of(g, tile);
     ptrdiff_t y = (ptrdiff_t)at.y - node->window.padding[PM_TOP], x = (ptrdiff_t)at.x - node->window.padding[PM_LEFT];
     const float *from =
         pm_value(g->run, node->inputs[0], at.image) + block * in->block_stride + y * in->row_stride + x * PM_BLOCK;
-    uint32_t rows = smaller(node->shape.height + 2 - at.y, PATCH),
-             columns = smaller(node->shape.width + 2 - at.x, PATCH);
-    float patch[PATCH * PATCH * PM_BLOCK], *to = g->values + (block * GROUP + tile) * PM_BLOCK;
+    uint32_t rows = smaller(node->shape.height + node->window.kernel[0] - 1 - at.y, w->patch[0]),
+             columns = smaller(node->shape.width + node->window.kernel[1] - 1 - at.x, w->patch[1]);
+    float patch[PM_WINOGRAD_PLANE_MAX * PM_WINOGRAD_PLANE_MAX * PM_BLOCK];
+    float *to = g->values + (block * GROUP + tile) * PM_BLOCK;
     ptrdiff_t row = in->row_stride;
-    if (rows < PATCH || columns < PATCH) {
-        from = complete(from, row, rows, columns, patch);
-        row = PATCH * PM_BLOCK;
+    if (rows < w->patch[0] || columns < w->patch[1]) {
+        complete(w, from, row, rows, columns, patch);
+        from = patch;
+        row = (ptrdiff_t)w->patch[1] * PM_BLOCK;
     }
-    g->run->plan->kernels->winograd_input(from, row, to, value_floats(g->w->in_blocks));
+    w->form->input(from, step(w, row), to, value_floats(w->in_blocks));
 }
 
 static void multiply(const struct group *g) {
@@ -165,7 +200,7 @@ static void multiply(const struct group *g) {
         .input_pixel = PM_BLOCK,
         .output_block = GROUP * PM_BLOCK,
     };
-    for (ptrdiff_t value = 0; value < VALUES; value++)
+    for (ptrdiff_t value = 0; value < w->values; value++)
         for (uint32_t block = 0; block < w->out_blocks;) {
             const struct pm_conv_tiling *tiling = panel_tiling(w, block);
             tile.input = g->values + value * value_floats(w->in_blocks);
@@ -180,37 +215,42 @@ static void multiply(const struct group *g) {
 
 static void combine(const struct group *g, uint32_t tile, ptrdiff_t block) {
     const struct pm_node *node = g->node;
+    const struct winograd *w = g->w;
     const struct pm_map *maps = g->run->plan->maps, *out = &maps[node->value];
     const struct place at = place_of(g, tile);
     int residual = node->epilogue.residual;
+    uint32_t rows = smaller(node->shape.height - at.y, w->tile[0]),
+             columns = smaller(node->shape.width - at.x, w->tile[1]);
+    int across = w->patch[0] == 1;
     struct pm_winograd_output o = {
         .values = g->sums + (block * GROUP + tile) * PM_BLOCK,
         .scale = node->packed + block * PM_BLOCK,
-        .shift = node->packed + ((ptrdiff_t)g->w->out_blocks + block) * PM_BLOCK,
+        .shift = node->packed + ((ptrdiff_t)w->out_blocks + block) * PM_BLOCK,
         .output = pm_value(g->run, node->value, at.image) + block * out->block_stride + at.y * out->row_stride +
                   (ptrdiff_t)at.x * PM_BLOCK,
-        .stride = value_floats(g->w->out_blocks),
-        .output_row = out->row_stride,
-        .rows = (int)smaller(node->shape.height - at.y, TILE),
-        .columns = (int)smaller(node->shape.width - at.x, TILE),
+        .stride = value_floats(w->out_blocks),
+        .output_row = step(w, out->row_stride),
+        .rows = (int)(across ? columns : rows),
+        .columns = (int)(across ? 1 : columns),
         .low = node->epilogue.low,
         .high = node->epilogue.high,
     };
     if (residual >= 0) {
-        o.residual_row = maps[residual].row_stride;
-        o.residual = pm_value(g->run, residual, at.image) + block * maps[residual].block_stride +
-                     at.y * o.residual_row + (ptrdiff_t)at.x * PM_BLOCK;
+        const struct pm_map *map = &maps[residual];
+        o.residual_row = step(w, map->row_stride);
+        o.residual = pm_value(g->run, residual, at.image) + block * map->block_stride + at.y * map->row_stride +
+                     (ptrdiff_t)at.x * PM_BLOCK;
     }
-    g->run->plan->kernels->winograd_output(&o);
-    for (int y = 0; y < o.rows; y++)
-        pm_epilogue_activate(node, g->run, o.output + y * o.output_row, (ptrdiff_t)o.columns * PM_BLOCK);
+    w->form->output(&o);
+    for (uint32_t y = 0; y < rows; y++)
+        pm_epilogue_activate(node, g->run, o.output + y * out->row_stride, (ptrdiff_t)columns * PM_BLOCK);
 }
 
 static void run(const struct pm_node *node, const struct pm_run *run) {
     const struct winograd *w = node->state;
     uint32_t all = w->tile_rows * w->tile_columns * run->count, groups = (all + GROUP - 1) / GROUP;
     struct group g = {.node = node, .run = run, .w = w, .values = run->scratch};
-    g.sums = g.values + VALUES * value_floats(w->in_blocks);
+    g.sums = g.values + w->values * value_floats(w->in_blocks);
     for (uint32_t i = 0; i < groups; i++, g.first += g.count) {
         g.count = all / groups + (i < all % groups);
         for (ptrdiff_t block = 0; block < w->in_blocks; block++)
