@@ -94,6 +94,38 @@ static void test_windows(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check(&cases[i], 1);
 }
 
+/* The first layer: rows of its windows are gathered, unless one is longer than two blocks of floats. */
+static void check_rgb(uint32_t height, uint32_t width, const uint32_t *kernel, uint32_t out, const char *attributes,
+                      int bf16) {
+    struct model_maker maker;
+    char what[192];
+    snprintf(what, sizeof what, "%ux%u of RGB, %ux%u pixels, %s", kernel[0], kernel[1], height, width, attributes);
+    maker_begin(&maker, height, width, out);
+    let_pixels_be_whole(&maker);
+    maker_conv(&maker, "window", "input", kernel, 3, out, 1, attributes);
+    shorten(&maker, "window/kernel", kernel[0] * kernel[1] * 3 * out);
+    maker_norm(&maker, "norm", "window", out);
+    maker_features(&maker, "norm");
+    if (runs_by(&maker, POMONA_PRECISION_BF16, "window", "bf16") != bf16)
+        fail_msg("%s: not in the expected precision", what);
+    check_graph_in(&maker, POMONA_PRECISION_BF16, what);
+    maker_end(&maker);
+}
+
+static void test_first_layers(void **state) {
+    (void)state;
+    if (missing()) skip();
+    static const uint32_t seven[] = {7, 7}, three[] = {3, 3}, tall[] = {4, 1}, wide[] = {1, 10}, eleven[] = {1, 11};
+    check_rgb(224, 224, seven, 64, "{\"strides\": [2, 2], \"padding\": [3, 3, 3, 3]}", 1); /* several sweeps */
+    check_rgb(31, 45, three, 33, "{\"strides\": [2, 2], \"padding\": \"same\"}", 1);
+    check_rgb(30, 44, three, 16, "{\"strides\": [3, 1], \"padding\": \"valid\"}", 1);
+    check_rgb(17, 13, one, 40, "{\"padding\": \"valid\"}", 1);
+    check_rgb(19, 23, tall, 16, "{\"dilations\": [2, 1], \"padding\": [1, 0, 2, 1]}", 1);
+    check_rgb(9, 41, wide, 24, "{\"strides\": [1, 4], \"padding\": \"same\"}", 1);
+    check_rgb(9, 41, eleven, 24, "{\"padding\": \"same\"}", 0);
+    check_rgb(19, 23, three, 24, "{\"dilations\": [1, 2], \"padding\": \"same\"}", 0);
+}
+
 /* Bands of a convolution in bf16 (conv_bands.h): its input is rounded once for all of them. */
 static void test_bands(void **state) {
     (void)state;
@@ -199,6 +231,7 @@ static void check_narrow(int pixels, int channels, int slices, int at_end) {
     pm_bf16_kernels()->narrow(&(struct pm_bf16_pixels){.from = from.data,
                                                        .pairs = to.data,
                                                        .pixels = pixels,
+                                                       .step = PM_BLOCK,
                                                        .block = (ptrdiff_t)pixels * PM_BLOCK,
                                                        .channels = (uint32_t)channels,
                                                        .slices = slices,
@@ -252,9 +285,13 @@ static void test_refusal(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_windows),  cmocka_unit_test(test_bands),
-        cmocka_unit_test(test_gate),     cmocka_unit_test(test_odd_channels_stay_in_fp32),
-        cmocka_unit_test(test_rounding), cmocka_unit_test(test_refusal),
+        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_first_layers),
+        cmocka_unit_test(test_bands),
+        cmocka_unit_test(test_gate),
+        cmocka_unit_test(test_odd_channels_stay_in_fp32),
+        cmocka_unit_test(test_rounding),
+        cmocka_unit_test(test_refusal),
     };
     int skipped = level_missing();
     return skipped ? skipped : cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,14 +13,16 @@
 /* Slices of bf16 whose sum is a number of fp32: it rounded, what that left rounded, and the last rest. */
 #define PM_BF16_SLICES 3
 
-/* `pixels` pixels of two blocks of floats, to be rounded to one of pairs, to nearest and ties to even. */
+/* `pixels` pixels of two blocks of floats, `step` floats apart, to be rounded to one of pairs, to nearest and ties to
+ * even. */
 struct pm_bf16_pixels {
     const float *from, *gate; /* gate: NULL, or one pixel that every other is multiplied by */
     float *pairs;
-    ptrdiff_t pixels, block, gate_block; /* floats between the two blocks, of each */
-    uint32_t channels;                   /* of both, 1 to 2 x PM_BLOCK; those past them become 0 and are not read */
-    int slices;                          /* 1 to PM_BF16_SLICES */
-    ptrdiff_t slice;                     /* pairs between slices */
+    ptrdiff_t pixels, step;
+    ptrdiff_t block, gate_block; /* floats between the two blocks, of each */
+    uint32_t channels;           /* of both, 1 to 2 x PM_BLOCK; those past them become 0 and are not read */
+    int slices;                  /* 1 to PM_BF16_SLICES */
+    ptrdiff_t slice;             /* pairs between slices */
 };
 
 typedef void pm_bf16_narrow(const struct pm_bf16_pixels *pixels);

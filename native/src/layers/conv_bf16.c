@@ -3,30 +3,74 @@
 
 #define CHANNELS (2 * PM_BLOCK) /* of a block of pairs */
 
+int pm_conv_bf16_gathers(const struct pm_node *node, const struct pm_plan *plan) {
+    const struct pm_window *w = &node->window;
+    const struct pm_map *in = &plan->maps[node->inputs[0]];
+    return plan->bf16 && plan->slices == 1 && in->block != PM_BLOCK && w->groups == 1 && w->dilation[1] == 1 &&
+           (uint64_t)w->kernel[1] * in->block <= CHANNELS;
+}
+
 int pm_conv_bf16_suits(const struct pm_node *node, const struct pm_plan *plan) {
     const struct pm_map *in = &plan->maps[node->inputs[0]];
-    return plan->bf16 && in->block == PM_BLOCK && in->shape.channels / node->window.groups % 2 == 0;
+    int whole = in->block == PM_BLOCK && in->shape.channels / node->window.groups % 2 == 0;
+    return plan->bf16 && (whole || pm_conv_bf16_gathers(node, plan));
+}
+
+struct pm_window pm_conv_bf16_window(const struct pm_node *node, const struct pm_plan *plan) {
+    struct pm_window window = node->window;
+    if (pm_conv_bf16_gathers(node, plan)) window.kernel[1] = window.stride[1] = 1;
+    return window;
+}
+
+static struct pm_map gathered_map(const struct pm_node *node, const struct pm_map *in) {
+    struct pm_map pairs = {.shape = in->shape, .block = PM_BLOCK, .unit = in->unit};
+    pairs.shape.width = node->shape.width;
+    pairs.shape.channels = (node->window.kernel[1] * in->block + 1) / 2;
+    pairs.row_stride = (ptrdiff_t)node->shape.width * PM_BLOCK;
+    return pairs;
 }
 
 /* A line between blocks keeps the same pixel of all blocks out of one set of the L1 cache. */
-struct pm_map pm_conv_bf16_map(const struct pm_map *in, uint64_t floats) {
+struct pm_map pm_conv_bf16_map(const struct pm_node *node, const struct pm_plan *plan, uint64_t floats) {
+    const struct pm_map *in = &plan->maps[node->inputs[0]];
     struct pm_map pairs = {.shape = in->shape, .block = PM_BLOCK, .row_stride = in->row_stride};
     pairs.shape.channels /= 2;
+    if (pm_conv_bf16_gathers(node, plan)) pairs = gathered_map(node, in);
     pairs.block_stride = (ptrdiff_t)floats + PM_BLOCK;
     pairs.size = (uint64_t)pairs.block_stride * pm_map_blocks(&pairs);
     return pairs;
+}
+
+static void gather(const struct pm_node *node, const struct pm_plan *plan, const float *from, uint64_t floats,
+                   const struct pm_map *pairs, float *to) {
+    const struct pm_map *in = &plan->maps[node->inputs[0]];
+    for (float *end = to + floats; to < end; to += pairs->row_stride, from += in->row_stride)
+        plan->bf16->narrow(&(struct pm_bf16_pixels){
+            .from = from,
+            .pairs = to,
+            .pixels = node->shape.width,
+            .step = (ptrdiff_t)(node->window.stride[1] * in->block),
+            .block = PM_BLOCK,
+            .channels = node->window.kernel[1] * in->block,
+            .slices = 1,
+        });
 }
 
 void pm_conv_bf16_narrow(const struct pm_node *node, const struct pm_plan *plan, const float *from, uint64_t floats,
                          const float *gate, const struct pm_map *pairs, float *to) {
     const struct pm_map *in = &plan->maps[node->inputs[0]];
     const ptrdiff_t gate_block = plan->maps[node->gate].block_stride;
+    if (pm_conv_bf16_gathers(node, plan)) {
+        gather(node, plan, from, floats, pairs, to);
+        return;
+    }
     for (uint32_t c = 0; c < in->shape.channels; c += CHANNELS) {
         plan->bf16->narrow(&(struct pm_bf16_pixels){
             .from = from,
             .gate = gate,
             .pairs = to,
             .pixels = (ptrdiff_t)floats / PM_BLOCK,
+            .step = PM_BLOCK,
             .block = in->block_stride,
             .gate_block = gate_block,
             .channels = in->shape.channels - c < CHANNELS ? in->shape.channels - c : CHANNELS,

@@ -7,15 +7,23 @@
 
 #include "layers/layer.h"
 
-/* The plan is in bf16 and every run of input channels that the node's outputs see is one of whole pairs. */
+/* The plan is in bf16 and every run of input channels that the node's outputs see is one of whole pairs, or gathered.
+ */
 int pm_conv_bf16_suits(const struct pm_node *node, const struct pm_plan *plan);
 
-/* `in` as a map of pairs with its distances between pixels and rows, whose blocks hold as many pixels as `floats`
- * floats of a block of `in`. Its origin is the first of them. */
-struct pm_map pm_conv_bf16_map(const struct pm_map *in, uint64_t floats);
+/* The input is RGB, where a row of a window is one run of floats: for each output column and input row that run becomes
+ * one pixel of pairs, and the window one column of them. */
+int pm_conv_bf16_gathers(const struct pm_node *node, const struct pm_plan *plan);
 
-/* Rounds `floats` floats of each block, from `from` on in the first, times `gate` where there is one, to a map of
- * pairs; as many of them, one after the other, as the plan has slices. */
+/* The node's window over pairs. */
+struct pm_window pm_conv_bf16_window(const struct pm_node *node, const struct pm_plan *plan);
+
+/* The node's input as a map of pairs, with its distances between pixels and rows unless it is gathered. Its blocks hold
+ * `floats` pairs, the first of them its origin. */
+struct pm_map pm_conv_bf16_map(const struct pm_node *node, const struct pm_plan *plan, uint64_t floats);
+
+/* Rounds the input, from `from` on in the first block, times `gate` where there is one, to `floats` pairs of each block
+ * of a map of pairs; as many maps, one after the other, as the plan has slices. */
 void pm_conv_bf16_narrow(const struct pm_node *node, const struct pm_plan *plan, const float *from, uint64_t floats,
                          const float *gate, const struct pm_map *pairs, float *to);
 

@@ -22,15 +22,18 @@ struct conv {
      * between rows. Distances in floats, or in pairs. */
     uint32_t runs, run_pixels, last_pixels;
     ptrdiff_t input_pixel, input_run, output_run, residual_run;
+    ptrdiff_t source_run; /* in the plan's map; input_run is in that which the kernels see */
     uint32_t sweep_runs, sweep_images;
     int turning; /* runs are rows, too short for whole tiles: tiles go on in the next row */
 };
 
 static uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
-/* Floats of input behind one run of outputs, about. */
-static uint64_t run_floats(const struct pm_node *node, const struct pm_map *in, const struct conv *conv) {
-    return (uint64_t)conv->run_pixels * node->window.stride[0] * node->window.stride[1] * in->shape.channels;
+/* Floats of input behind one run of outputs, about; where it is gathered, of pairs. */
+static uint64_t run_floats(const struct pm_map *in, const struct conv *conv) {
+    const uint32_t *stride = conv->tilings.window.stride;
+    uint32_t channels = conv->in.block == in->block ? in->shape.channels : conv->in.block;
+    return (uint64_t)conv->run_pixels * stride[0] * stride[1] * channels;
 }
 
 static uint32_t at_least_one(uint64_t count, uint32_t limit) {
@@ -51,8 +54,9 @@ static void choose_runs(const struct pm_node *node, const struct pm_plan *plan, 
     const struct pm_window *window = &node->window;
     const struct pm_map *in = &plan->maps[node->inputs[0]], *out = &plan->maps[node->value];
     const struct pm_map *residual = node->epilogue.residual < 0 ? out : &plan->maps[node->epilogue.residual];
-    int dense = !node->banded && window->stride[0] == 1 && window->stride[1] == 1 &&
-                in->shape.width == out->shape.width && in->row_stride == (ptrdiff_t)(in->shape.width * in->block) &&
+    int dense = !node->banded && conv->in.row_stride == in->row_stride && window->stride[0] == 1 &&
+                window->stride[1] == 1 && in->shape.width == out->shape.width &&
+                in->row_stride == (ptrdiff_t)(in->shape.width * in->block) &&
                 out->row_stride == (ptrdiff_t)(out->shape.width * PM_BLOCK) && residual->row_stride == out->row_stride;
     uint32_t pixels = out->shape.width;
     if (dense) { /* any length does: one that a sweep holds */
@@ -68,11 +72,12 @@ static void choose_runs(const struct pm_node *node, const struct pm_plan *plan, 
     }
     conv->run_pixels = pixels;
     conv->turning = !dense && turns(conv->tilings.narrow, pixels);
-    conv->input_run = dense ? (ptrdiff_t)pixels * in->block : (ptrdiff_t)window->stride[0] * in->row_stride;
+    conv->source_run = dense ? (ptrdiff_t)pixels * in->block : (ptrdiff_t)window->stride[0] * in->row_stride;
+    conv->input_run = dense ? conv->source_run : (ptrdiff_t)window->stride[0] * conv->in.row_stride;
     conv->output_run = dense ? (ptrdiff_t)pixels * PM_BLOCK : out->row_stride;
     conv->residual_run = dense ? (ptrdiff_t)pixels * PM_BLOCK : residual->row_stride;
-    conv->sweep_runs = at_least_one(SWEEP_FLOATS / run_floats(node, in, conv), conv->runs);
-    conv->sweep_images = at_least_one(SWEEP_FLOATS / (run_floats(node, in, conv) * conv->runs), POMONA_MAX_BATCH);
+    conv->sweep_runs = at_least_one(SWEEP_FLOATS / run_floats(in, conv), conv->runs);
+    conv->sweep_images = at_least_one(SWEEP_FLOATS / (run_floats(in, conv) * conv->runs), POMONA_MAX_BATCH);
     if (node->banded) conv->sweep_runs = conv->runs, conv->sweep_images = 1;
     if (scales_weights(node, conv)) conv->sweep_images = 1;
 }
@@ -85,12 +90,14 @@ static int is_precise(const struct pm_node *node, const struct pm_plan *plan) {
 
 static struct pm_tilings choose_tilings(const struct pm_node *node, const struct pm_plan *plan, const struct pm_map *in,
                                         int slices) {
+    struct pm_window window = slices ? pm_conv_bf16_window(node, plan) : node->window;
     uint32_t blocks = pm_map_blocks(&plan->maps[node->value]);
     int precise = is_precise(node, plan), wide = precise && !in->unit;
-    ptrdiff_t input_pixel = (ptrdiff_t)(node->window.stride[1] * in->block);
+    ptrdiff_t input_pixel = (ptrdiff_t)(window.stride[1] * in->block);
     const struct pm_conv_tiling *list = slices ? plan->bf16->conv : plan->kernels->conv;
     return (struct pm_tilings){
         .in = in,
+        .window = window,
         .slices = slices,
         .broad = pm_conv_tiling(list, wide, blocks, input_pixel),
         .narrow = pm_conv_tiling(list, wide, 1, input_pixel),
@@ -99,21 +106,19 @@ static struct pm_tilings choose_tilings(const struct pm_node *node, const struct
     };
 }
 
-/* Floats of one input block under the windows of a sweep, from the first window's corner on. */
-static uint64_t sweep_floats(const struct pm_node *node, const struct pm_map *in, const struct conv *conv,
-                             uint32_t first_run, uint32_t runs) {
-    const struct pm_window *w = &node->window;
+/* Numbers of one input block, as the kernels see it, under the windows of a sweep, from the first one's corner on. */
+static uint64_t sweep_floats(const struct conv *conv, uint32_t first_run, uint32_t runs) {
+    const struct pm_window *w = &conv->tilings.window;
     uint32_t pixels = first_run + runs < conv->runs ? conv->run_pixels : conv->last_pixels;
     uint64_t last_run = (runs - 1) * (uint64_t)conv->input_run;
-    uint64_t last_row = (w->kernel[0] - 1) * (uint64_t)w->dilation[0] * (uint64_t)in->row_stride;
+    uint64_t last_row = (w->kernel[0] - 1) * (uint64_t)w->dilation[0] * (uint64_t)conv->in.row_stride;
     uint64_t columns = (pixels - 1) * (uint64_t)w->stride[1] + (w->kernel[1] - 1) * (uint64_t)w->dilation[1] + 1;
     return last_run + last_row + columns * PM_BLOCK;
 }
 
 static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
-    const struct pm_map *in = &plan->maps[node->inputs[0]];
     int slices = pm_conv_bf16_suits(node, plan) && !is_precise(node, plan) ? plan->slices : 0;
-    struct pm_map seen = slices ? pm_conv_bf16_map(in, 0) : *in;
+    struct pm_map seen = slices ? pm_conv_bf16_map(node, plan, 0) : plan->maps[node->inputs[0]];
     struct pm_tilings tilings = choose_tilings(node, plan, &seen, slices);
     struct conv *conv = pm_allocate_zeroed(1, sizeof *conv + pm_panels_size(node, plan, &tilings));
     POMONA_RETURN_IF(!conv, error, POMONA_OUT_OF_MEMORY, "layer %s: no memory for its segments", node->name);
@@ -121,10 +126,10 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
     conv->in = seen;
     conv->tilings = tilings;
     conv->tilings.in = &conv->in;
-    conv->input_pixel = (ptrdiff_t)(node->window.stride[1] * seen.block);
+    conv->input_pixel = (ptrdiff_t)(tilings.window.stride[1] * seen.block);
     choose_runs(node, plan, conv);
     if (slices) {
-        conv->in = pm_conv_bf16_map(in, sweep_floats(node, in, conv, 0, conv->sweep_runs));
+        conv->in = pm_conv_bf16_map(node, plan, sweep_floats(conv, 0, conv->sweep_runs));
         node->scratch_floats = conv->in.size * (uint64_t)slices * conv->sweep_images;
     }
     conv->panels = pm_panels_make(node, plan, &conv->tilings, conv + 1);
@@ -154,7 +159,7 @@ static const float *first_corner(const struct sweep *s, uint32_t i) {
     const uint32_t *padding = s->node->window.padding;
     const struct pm_map *in = &s->run->plan->maps[s->node->inputs[0]];
     ptrdiff_t corner = padding[PM_TOP] * in->row_stride + (ptrdiff_t)(padding[PM_LEFT] * in->block);
-    return pm_value(s->run, s->node->inputs[0], i) - corner + s->first_run * s->conv->input_run;
+    return pm_value(s->run, s->node->inputs[0], i) - corner + s->first_run * s->conv->source_run;
 }
 
 /* Of the runs of a sweep; for a part, which begins within them, of all. */
@@ -164,8 +169,7 @@ static float *pairs_of(const struct sweep *s, uint32_t i) {
 }
 
 static void narrow_sweep(const struct sweep *s) {
-    const struct pm_map *in = &s->run->plan->maps[s->node->inputs[0]];
-    uint64_t floats = sweep_floats(s->node, in, s->conv, s->first_run, s->runs);
+    uint64_t floats = sweep_floats(s->conv, s->first_run, s->runs);
     for (uint32_t i = s->first_image; i < s->first_image + s->images; i++) {
         const float *gate = s->node->gate ? pm_value(s->run, s->node->gate, i) : NULL;
         pm_conv_bf16_narrow(s->node, s->run->plan, first_corner(s, i), floats, gate, &s->conv->in, pairs_of(s, i));

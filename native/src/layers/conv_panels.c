@@ -17,15 +17,17 @@ static uint32_t slots_of(const struct pm_map *map) { return pm_map_blocks(map) *
 typedef void segment_visit(void *context, ptrdiff_t offset, uint64_t row, ptrdiff_t length);
 
 /* Columns of the window in one run: all of an unblocked, undilated map whose channels are all seen. */
-static uint32_t columns_together(const struct pm_node *node, const struct pm_map *in, const struct pm_panel *panel) {
-    int even = in->block != PM_BLOCK && node->window.dilation[1] == 1 && panel->to - panel->from == in->block;
-    return even ? node->window.kernel[1] : 1;
+static uint32_t columns_together(const struct pm_tilings *tilings, const struct pm_panel *panel) {
+    const struct pm_window *window = &tilings->window;
+    const uint32_t block = tilings->in->block;
+    return block != PM_BLOCK && window->dilation[1] == 1 && panel->to - panel->from == block ? window->kernel[1] : 1;
 }
 
-static void each_segment(const struct pm_node *node, const struct pm_map *in, const struct pm_panel *panel,
-                         segment_visit *visit, void *context) {
-    const struct pm_window *window = &node->window;
-    uint32_t together = columns_together(node, in, panel);
+static void each_segment(const struct pm_tilings *tilings, const struct pm_panel *panel, segment_visit *visit,
+                         void *context) {
+    const struct pm_map *in = tilings->in;
+    const struct pm_window *window = &tilings->window;
+    uint32_t together = columns_together(tilings, panel);
     for (uint32_t channel = panel->from, next; channel < panel->to; channel = next) {
         uint32_t block = channel / in->block, inside = channel % in->block;
         next = smaller(channel - inside + in->block, panel->to);
@@ -79,7 +81,7 @@ static void add_segments(const struct pm_node *node, const struct pm_tilings *ti
     for (int pass = 0; pass < tilings->passes; pass++) {
         int slice = tilings->slices ? products[product_of(tilings, pass)].input : 0;
         listing->slice = slice * (ptrdiff_t)tilings->in->size;
-        each_segment(node, tilings->in, panel, add_segment, listing);
+        each_segment(tilings, panel, add_segment, listing);
     }
     int whole = tilings->passes > 1 || tilings->slices;
     panel->partial_segments = whole ? panel->segment_count / tilings->passes : pm_partial_segments(node);
@@ -117,7 +119,7 @@ static size_t count_segments(const struct pm_node *node, const struct pm_plan *p
     size_t count = 0;
     for (uint32_t block = 0; block < blocks;) {
         struct pm_panel panel = panel_at(node, plan, tilings, block);
-        each_segment(node, tilings->in, &panel, count_segment, &count);
+        each_segment(tilings, &panel, count_segment, &count);
         block = node->window.groups == 1 ? blocks : block + (uint32_t)panel.tiling->blocks;
     }
     return count;
@@ -161,7 +163,9 @@ struct packing {
     const struct pm_node *node;
     const struct pm_tilings *tilings;
     const float *kernel;
-    uint32_t depth, outputs; /* of a group: numbers of a pixel, and channels */
+    uint32_t depth, outputs; /* of a group: numbers or pairs of a pixel, and channels */
+    uint32_t floats;         /* of such a pixel: the last pair may want one */
+    uint32_t channels;       /* of a group in the file's kernel */
     float *to;
     uint32_t first, count; /* output channels of the panel */
     int pass;
@@ -171,7 +175,7 @@ struct packing {
 static double weight_at(const struct packing *p, uint64_t row, uint32_t out) {
     double weight = p->kernel[row * p->node->shape.channels + out];
     const double *unit = p->tilings->in->unit;
-    return unit ? weight * unit[out / p->outputs * p->depth + row % p->depth] : weight;
+    return unit ? weight * unit[out / p->outputs * p->channels + row % p->channels] : weight;
 }
 
 /* The part of a weight that a pass multiplies. Of two passes over whole numbers |x| <= 2^PM_WHOLE_BITS, the last one
@@ -197,7 +201,9 @@ static double part_of(const struct packing *p, uint64_t row, uint32_t out) {
 static float number_of(const struct packing *p, uint64_t row, uint32_t out) {
     if (!p->tilings->slices) return (float)part_of(p, row, out);
     int slice = products[product_of(p->tilings, p->pass)].weight;
-    float even = (float)weight_at(p, 2 * row, out), odd = (float)weight_at(p, 2 * row + 1, out);
+    uint64_t inside = 2 * (row % p->depth), first = row / p->depth * p->floats + inside;
+    float even = (float)weight_at(p, first, out),
+          odd = inside + 1 < p->floats ? (float)weight_at(p, first + 1, out) : 0;
     return pm_bf16_pair(pm_bf16_rest(even, slice), pm_bf16_rest(odd, slice));
 }
 
@@ -222,12 +228,14 @@ void pm_panels_pack(const struct pm_node *node, const struct pm_tilings *tilings
     struct packing p = {.node = node, .tilings = tilings, .kernel = pm_weight(node, "kernel")->data, .to = packed};
     p.depth = tilings->in->shape.channels / node->window.groups;
     p.outputs = node->shape.channels / node->window.groups;
+    p.channels = (uint32_t)pm_weight(node, "kernel")->dims[2];
+    p.floats = p.channels * (node->window.kernel[1] / tilings->window.kernel[1]);
     for (uint32_t i = 0; i < panels->count; i++) {
         const struct pm_panel *panel = &panels->list[i];
         p.first = panel->block * PM_BLOCK;
         p.count = (uint32_t)panel->tiling->blocks * PM_BLOCK;
         pm_epilogue_pack(node, p.first, p.count, p.to, p.to + p.count);
         p.to += 2 * p.count;
-        for (p.pass = 0; p.pass < tilings->passes; p.pass++) each_segment(node, tilings->in, panel, pack_segment, &p);
+        for (p.pass = 0; p.pass < tilings->passes; p.pass++) each_segment(tilings, panel, pack_segment, &p);
     }
 }

@@ -10,9 +10,11 @@
 #include "layers/layer.h"
 
 struct pm_tilings {
-    const struct pm_map *in; /* the input as the kernels see it, in floats or in pairs (kernels/bf16.h) */
-    int slices;              /* the kernels read pairs of so many slices; 0: floats */
-    int whole_blocks;        /* the kernels take no others */
+    /* Input and window as the kernels see them, in floats or in pairs (kernels/bf16.h). */
+    const struct pm_map *in;
+    struct pm_window window;
+    int slices;                                  /* the kernels read pairs of so many slices; 0: floats */
+    int whole_blocks;                            /* the kernels take no others */
     const struct pm_conv_tiling *broad, *narrow; /* for as many output blocks as fit, and for one */
     int passes;                                  /* over the segments, pm_panels_passes */
 };

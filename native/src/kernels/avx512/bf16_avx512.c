@@ -27,9 +27,10 @@ void pm_bf16_narrow_avx512(const struct pm_bf16_pixels *p) {
     __m512 gates[2] = {_mm512_set1_ps(1), _mm512_set1_ps(1)};
     for (int i = 0; p->gate && i < 2; i++)
         gates[i] = _mm512_maskz_loadu_ps((__mmask16)(read >> (i * PM_BLOCK)), p->gate + i * p->gate_block);
-    for (ptrdiff_t i = 0; i < p->pixels * PM_BLOCK; i += PM_BLOCK) {
-        __m512 lower = _mm512_maskz_loadu_ps((__mmask16)read, p->from + i);
-        __m512 upper = _mm512_maskz_loadu_ps((__mmask16)(read >> PM_BLOCK), p->from + p->block + i);
+    const float *from = p->from;
+    for (ptrdiff_t i = 0; i < p->pixels * PM_BLOCK; i += PM_BLOCK, from += p->step) {
+        __m512 lower = _mm512_maskz_loadu_ps((__mmask16)read, from);
+        __m512 upper = _mm512_maskz_loadu_ps((__mmask16)(read >> PM_BLOCK), from + p->block);
         lower *= gates[0];
         upper *= gates[1];
         for (int slice = 0; slice < p->slices; slice++) {
