@@ -45,12 +45,12 @@ typedef void pm_winograd_output_kernel(const struct pm_winograd_output *output);
 
 /* Entries of a list may differ in their limits alone. */
 struct pm_winograd_form {
-    const char *name;
-    int plane;            /* both dimensions, or one: either */
-    int kernel, tile;     /* length of a side */
-    int min_side;         /* of the map */
-    int64_t most_weights; /* of one value: input channels x output channels */
-    int beats_bf16;       /* direct convolutions by vectors of it, which take two products for one */
+    const char *name, *bf16_name; /* with products in fp32, and in bf16 */
+    int plane;                    /* both dimensions, or one: either */
+    int kernel, tile;             /* length of a side */
+    int min_side;                 /* of the map */
+    int64_t most_weights;         /* of one value: input channels x output channels */
+    int beats_bf16;               /* direct convolutions by vectors of it, which take two products for one */
     const struct pm_winograd_points *points;
     pm_winograd_input_kernel *input;
     pm_winograd_output_kernel *output;

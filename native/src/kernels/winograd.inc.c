@@ -173,20 +173,21 @@ WINOGRAD_OUTPUT(line, 10, 4)
 /* PLANE is for kernels of both dimensions, LINE for those of one; then the limits as in pm_winograd_form. */
 #define PLANE(level, patch, kernel, tile, ...)                                                                         \
     {                                                                                                                  \
-        "conv_winograd_f" #tile #kernel "_" level, 1, kernel, tile, __VA_ARGS__, &winograd_points_##patch,             \
-            winograd_plane_##patch, winograd_plane_##patch##_to_##tile                                                 \
+        "conv_winograd_f" #tile #kernel "_" level, "conv_winograd_f" #tile #kernel "_bf16_" level, 1, kernel, tile,    \
+            __VA_ARGS__, &winograd_points_##patch, winograd_plane_##patch, winograd_plane_##patch##_to_##tile          \
     }
 #define LINE(level, patch, kernel, tile, ...)                                                                          \
     {                                                                                                                  \
-        "conv_winograd_line_f" #tile #kernel "_" level, 0, kernel, tile, __VA_ARGS__, &winograd_points_##patch,        \
-            winograd_line_##patch, winograd_line_##patch##_to_##tile                                                   \
+        "conv_winograd_line_f" #tile #kernel "_" level, "conv_winograd_line_f" #tile #kernel "_bf16_" level, 0,        \
+            kernel, tile, __VA_ARGS__, &winograd_points_##patch, winograd_line_##patch,                                \
+            winograd_line_##patch##_to_##tile                                                                          \
     }
 
 /* The first that takes a layer runs it. Limits are measured: an image's few tiles of a small map wait for 36 values of
  * weights where these come from beyond the L2 cache. */
 #define WINOGRAD_FORMS(level)                                                                                          \
     {                                                                                                                  \
-        PLANE(level, 6, 3, 4, 10, INT64_MAX, 1), PLANE(level, 6, 3, 4, 7, 8192, 0),                                    \
-            PLANE(level, 4, 3, 2, 7, INT64_MAX, 0), PLANE(level, 6, 5, 2, 7, INT64_MAX, 0),                            \
-            LINE(level, 10, 7, 4, 7, INT64_MAX, 0), LINE(level, 6, 3, 4, 7, INT64_MAX, 0),                             \
+        PLANE(level, 6, 3, 4, 10, INT64_MAX, 1), PLANE(level, 6, 3, 4, 7, 8192, 1),                                    \
+            PLANE(level, 4, 3, 2, 7, INT64_MAX, 1), PLANE(level, 6, 5, 2, 7, INT64_MAX, 1),                            \
+            LINE(level, 10, 7, 4, 7, INT64_MAX, 0), LINE(level, 6, 3, 4, 7, INT64_MAX, 1),                             \
     }

@@ -22,8 +22,11 @@ struct winograd {
     uint32_t tile[2], patch[2]; /* height and width */
     uint32_t in_blocks, out_blocks, tile_rows, tile_columns;
     int values;
+    /* Products in bf16: the tilings take pairs, to which values are rounded in place (kernels/bf16.h); or NULL. */
+    const struct pm_bf16_kernels *bf16;
+    uint32_t product_blocks;                                         /* of floats or pairs */
     double to_values[PM_WINOGRAD_PATCH_MAX][PM_WINOGRAD_KERNEL_MAX]; /* of a row of the kernel */
-    struct pm_segment segments[];                                    /* one an input block */
+    struct pm_segment segments[];                                    /* one a block of products */
 };
 
 /* Whether the form is for the kernel, the map large enough along its sides, and `weights` a value few enough. */
@@ -70,6 +73,16 @@ static void choose_tiles(const struct pm_node *node, struct winograd *w) {
     w->tile_columns = (node->shape.width + w->tile[1] - 1) / w->tile[1];
 }
 
+static void choose_products(const struct pm_plan *plan, struct winograd *w) {
+    w->bf16 = plan->slices == 1 ? plan->bf16 : NULL;
+    w->product_blocks = w->bf16 ? (w->in_blocks + 1) / 2 : w->in_blocks;
+    for (uint32_t b = 0; b < w->product_blocks; b++)
+        w->segments[b] = (struct pm_segment){(ptrdiff_t)b * GROUP * PM_BLOCK, PM_BLOCK};
+    const struct pm_conv_tiling *list = w->bf16 ? w->bf16->conv : plan->kernels->conv;
+    w->broad = pm_conv_tiling(list, 0, w->out_blocks, PM_BLOCK);
+    w->narrow = pm_conv_tiling(list, 0, 1, PM_BLOCK);
+}
+
 static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
     uint32_t blocks = pm_map_blocks(&plan->maps[node->inputs[0]]);
     struct winograd *w = pm_allocate_zeroed(1, sizeof *w + blocks * sizeof *w->segments);
@@ -80,14 +93,11 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
     w->out_blocks = pm_map_blocks(&plan->maps[node->value]);
     choose_tiles(node, w);
     pm_winograd_to_values(w->form, w->to_values);
-    for (uint32_t b = 0; b < blocks; b++)
-        w->segments[b] = (struct pm_segment){(ptrdiff_t)b * GROUP * PM_BLOCK, PM_BLOCK};
-    w->broad = pm_conv_tiling(plan->kernels->conv, 0, w->out_blocks, PM_BLOCK);
-    w->narrow = pm_conv_tiling(plan->kernels->conv, 0, 1, PM_BLOCK);
-    node->kernel = w->form->name;
+    choose_products(plan, w);
+    node->kernel = w->bf16 ? w->form->bf16_name : w->form->name;
     node->scratch_floats = (uint64_t)w->values * (uint64_t)(value_floats(w->in_blocks) + value_floats(w->out_blocks));
     uint64_t weights, heads = 2 * PM_BLOCK * (uint64_t)w->out_blocks;
-    int fits = pm_multiply((uint64_t)w->values * PM_BLOCK * PM_BLOCK * w->in_blocks, w->out_blocks, &weights) &&
+    int fits = pm_multiply((uint64_t)w->values * PM_BLOCK * PM_BLOCK * w->product_blocks, w->out_blocks, &weights) &&
                pm_add(weights, heads, &node->packed_count);
     POMONA_RETURN_IF(!fits, error, POMONA_LIMIT, "layer %s: too many weights", node->name);
     return POMONA_OK;
@@ -117,7 +127,20 @@ static void transform(const struct pm_tensor *kernel, const double *factors, uin
     for (int c = 0; c < PM_BLOCK; c++) to[c] = (float)sums[c];
 }
 
-/* [scale][shift] of all outputs, then for each value the panels of [input channels][outputs]. */
+/* The same for row `row` of the products: a channel, or a pair of them. */
+static void transform_row(const struct winograd *w, const struct pm_tensor *kernel, const double *factors, uint64_t row,
+                          uint64_t out, float *to) {
+    float even[PM_BLOCK], odd[PM_BLOCK];
+    if (!w->bf16) {
+        transform(kernel, factors, row, out, to);
+        return;
+    }
+    transform(kernel, factors, 2 * row, out, even);
+    transform(kernel, factors, 2 * row + 1, out, odd);
+    for (int c = 0; c < PM_BLOCK; c++) to[c] = pm_bf16_pair(even[c], odd[c]);
+}
+
+/* [scale][shift] of all outputs, then for each value the panels of [input channels, or pairs][outputs]. */
 static void pack(const struct pm_node *node, const struct pm_plan *plan, float *packed) {
     (void)plan;
     const struct winograd *w = node->state;
@@ -130,9 +153,9 @@ static void pack(const struct pm_node *node, const struct pm_plan *plan, float *
         factors_of(node, value, factors);
         for (uint32_t block = 0; block < w->out_blocks; block += count) {
             count = (uint32_t)panel_tiling(w, block)->blocks;
-            for (uint32_t in = 0; in < w->in_blocks * PM_BLOCK; in++)
+            for (uint32_t row = 0; row < w->product_blocks * PM_BLOCK; row++)
                 for (uint32_t b = block; b < block + count; b++, packed += PM_BLOCK)
-                    transform(kernel, factors, in, (uint64_t)b * PM_BLOCK, packed);
+                    transform_row(w, kernel, factors, row, (uint64_t)b * PM_BLOCK, packed);
         }
     }
 }
@@ -190,27 +213,45 @@ static void analyse(const struct group *g, uint32_t tile, ptrdiff_t block) {
     w->form->input(from, step(w, row), to, value_floats(w->in_blocks));
 }
 
+/* One value of all tiles to pairs, each block of them in the place of one that has been read. */
+static void narrow(const struct group *g, float *values) {
+    const uint32_t channels = g->run->plan->maps[g->node->inputs[0]].shape.channels, together = 2 * PM_BLOCK;
+    for (uint32_t b = 0; b < g->w->product_blocks; b++)
+        g->w->bf16->narrow(&(struct pm_bf16_pixels){
+            .from = values + 2 * (ptrdiff_t)b * GROUP * PM_BLOCK,
+            .pairs = values + (ptrdiff_t)b * GROUP * PM_BLOCK,
+            .pixels = g->count,
+            .step = PM_BLOCK,
+            .block = GROUP * PM_BLOCK,
+            .channels = smaller(channels - b * together, together),
+            .slices = 1,
+        });
+}
+
 static void multiply(const struct group *g) {
     const struct winograd *w = g->w;
     const float *weights = g->node->packed + 2 * w->out_blocks * PM_BLOCK;
     struct pm_conv_tile tile = {
         .segments = w->segments,
-        .segment_count = w->in_blocks,
-        .partial_segments = pm_partial_segments(g->node),
+        .segment_count = w->product_blocks,
+        .partial_segments = w->bf16 ? w->product_blocks : pm_partial_segments(g->node),
         .input_pixel = PM_BLOCK,
         .output_block = GROUP * PM_BLOCK,
     };
-    for (ptrdiff_t value = 0; value < w->values; value++)
+    for (ptrdiff_t value = 0; value < w->values; value++) {
+        float *values = g->values + value * value_floats(w->in_blocks);
+        if (w->bf16) narrow(g, values);
         for (uint32_t block = 0; block < w->out_blocks;) {
             const struct pm_conv_tiling *tiling = panel_tiling(w, block);
-            tile.input = g->values + value * value_floats(w->in_blocks);
+            tile.input = values;
             tile.output = g->sums + value * value_floats(w->out_blocks) + (ptrdiff_t)block * GROUP * PM_BLOCK;
             tile.weights = weights;
-            tile.ahead = (ptrdiff_t)w->in_blocks * PM_BLOCK * tiling->blocks * PM_BLOCK;
+            tile.ahead = (ptrdiff_t)w->product_blocks * PM_BLOCK * tiling->blocks * PM_BLOCK;
             pm_conv_run_tiles(tiling, tile, g->count);
             weights += tile.ahead;
             block += (uint32_t)tiling->blocks;
         }
+    }
 }
 
 static void combine(const struct group *g, uint32_t tile, ptrdiff_t block) {
