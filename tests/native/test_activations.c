@@ -160,7 +160,7 @@ static void test_inverted_residual(void **state) {
     maker_conv(&maker, "project", "scaled", point, 40, 24, 0, NULL);
     maker_norm(&maker, "project_bn", "project", 24);
     maker_node(&maker, "add", "sum", "project_bn,start", NULL);
-    check(&maker, "sum", "inverted residual", 8);
+    check(&maker, "sum", "inverted residual", 7);
 }
 
 static void refuse(const char *attributes, pomona_status status, const char *message) {
