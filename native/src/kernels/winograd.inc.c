@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* The two ends of Winograd convolutions, from one description of their points each (winograd.h). Points that are
- * each other's inverses keep all coefficients near one, and so the rounding errors small: those of three and more were
- * searched for the least error of their form. */
+ * each other's inverses keep all coefficients near one, and so the rounding errors small: the four pairs
+ * were searched for the least error of F(4, 7). */
 #include "kernels/winograd.h"
 #include "kernels/simd.h"
 
