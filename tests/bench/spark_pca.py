@@ -4,8 +4,8 @@
     python tests/bench/spark_pca.py                                   22,688 x 1,280, k = 200, on local[2]
     python tests/bench/spark_pca.py --large                           90,483 x 2,048 on a local-cluster of two executors
 
---large sets a driver of 1 GiB; options beside it count. It takes ten minutes, Spark ML most of them. The peaks of memory
-at the end are of whole processes: the driver's is its heap, what a JVM needs beside it, and the native memory.
+--large sets a driver of 1 GiB; options beside it count. It takes ten minutes, Spark ML most of them. The peaks of
+memory at the end are of whole processes: the driver's is its heap, what a JVM needs beside it, and the native memory.
 
 With --peer-rows Spark ML fits slices of that many rows, and the line through both times tells its time for all rows:
 its fixed part, the decomposition on the driver, counts once. Features are synthetic: a spectrum that falls, zeros of

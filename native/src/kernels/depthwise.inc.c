@@ -73,9 +73,10 @@ ALWAYS_INLINE void REAL(depthwise_row)(const struct pm_depthwise_row *r, const i
         REAL(depthwise_tile)
         (r, r->input + first * distance, r->output + first * PM_BLOCK, pixels, height, width, tap, distance, known);
     }
-    for (ptrdiff_t p = 0; last < 0 && p < r->pixels; p++)
+    for (ptrdiff_t p = 0; last < 0 && p < r->pixels; p++) {
         REAL(depthwise_tile)
         (r, r->input + p * distance, r->output + p * PM_BLOCK, 1, height, width, tap, distance, known);
+    }
 }
 
 static void REAL(depthwise_3x3_s1)(const struct pm_depthwise_row *r) {
