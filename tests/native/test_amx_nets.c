@@ -18,7 +18,7 @@
 #include "net_check.h"
 
 #define IMAGES 5
-#define SIDE 33 /* the last map is 9x9, too small for Winograd by other tables */
+#define SIDE 25 /* the last map is 6x6, too small for Winograd by other tables */
 
 /* The last maps of the small network in a precision, by the emulation or not, in batches of so many images; of
  * malloc. */
