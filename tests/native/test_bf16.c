@@ -178,8 +178,10 @@ static void test_odd_channels_stay_in_fp32(void **state) {
     (void)state;
     if (missing()) skip();
     static const struct window_case odd = {7, 9, {1, 1}, 25, 40, 1, "\"padding\": \"valid\""},
-                                    groups = {9, 8, {3, 3}, 20, 24, 4, "\"padding\": \"same\""};
+                                    groups = {9, 8, {3, 3}, 20, 24, 4, "\"padding\": \"same\""},
+                                    winograd = {12, 13, {3, 3}, 33, 40, 1, "\"padding\": \"same\""};
     check(&odd, 0);
+    check(&winograd, 0);
     check(&groups, 0);
 }
 

@@ -28,18 +28,6 @@ static void take_padding(struct pm_graph *graph, struct pm_node *node) {
     }
 }
 
-/* A convolution multiplies by squeeze-and-excite's gate itself. */
-static void take_gate(struct pm_graph *graph, struct pm_node *node) {
-    if (!(node->layer->takes & PM_TAKES_GATE) || node->inputs[0] == 0) return;
-    struct pm_node *product = &graph->nodes[node->inputs[0] - 1];
-    if (product->users != 1 || !pm_conv_gate_suits(node, product)) return;
-    node->gate = node->inputs[node->input_count++] = product->inputs[1];
-    node->inputs[0] = product->inputs[0];
-    product->folded = 1;
-    product->input_count = 0;
-    product->users = 0;
-}
-
 /* The node that makes the latest of the inputs, when nobody else reads it. */
 static struct pm_node *only_source(struct pm_graph *graph, const struct pm_node *node) {
     int latest = 0, times = 0;
@@ -59,6 +47,15 @@ static void hand_over(struct pm_graph *graph, struct pm_node *node, int value) {
     node->folded = 1;
     node->input_count = 0;
     node->users = 0;
+}
+
+/* A convolution multiplies by squeeze-and-excite's gate itself. */
+static void take_gate(struct pm_graph *graph, struct pm_node *node) {
+    if (!(node->layer->takes & PM_TAKES_GATE) || node->inputs[0] == 0) return;
+    struct pm_node *product = &graph->nodes[node->inputs[0] - 1];
+    if (product->users != 1 || !pm_conv_gate_suits(node, product)) return;
+    node->gate = node->inputs[node->input_count++] = product->inputs[1];
+    hand_over(graph, product, product->inputs[0]);
 }
 
 /* `before` stands for `node` from here on; what else `node` reads becomes an input of `before`. */

@@ -6,8 +6,8 @@
 #define POMONA_KERNELS_CONV_TILINGS_H
 
 /* X for each number of pixels up to a tiling's. */
-#define UP_TO_3(X, ...) X(1, __VA_ARGS__) X(2, __VA_ARGS__) X(3, __VA_ARGS__)
-#define UP_TO_6(X, ...) UP_TO_3(X, __VA_ARGS__) X(4, __VA_ARGS__) X(5, __VA_ARGS__) X(6, __VA_ARGS__)
+#define UP_TO_6(X, ...)                                                                                                \
+    X(1, __VA_ARGS__) X(2, __VA_ARGS__) X(3, __VA_ARGS__) X(4, __VA_ARGS__) X(5, __VA_ARGS__) X(6, __VA_ARGS__)
 #define UP_TO_10(X, ...)                                                                                               \
     UP_TO_6(X, __VA_ARGS__) X(7, __VA_ARGS__) X(8, __VA_ARGS__) X(9, __VA_ARGS__) X(10, __VA_ARGS__)
 #define UP_TO_14(X, ...)                                                                                               \

@@ -50,7 +50,7 @@ struct pm_winograd_form {
     int kernel, tile;             /* length of a side */
     int min_side;                 /* of the map */
     int64_t most_weights;         /* of one value: input channels x output channels */
-    int beats_bf16;               /* direct convolutions by vectors of it, which take two products for one */
+    int beats_bf16; /* direct sums by vectors of it, with its own products in bf16, and is as fit for it */
     const struct pm_winograd_points *points;
     pm_winograd_input_kernel *input;
     pm_winograd_output_kernel *output;

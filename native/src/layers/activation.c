@@ -109,9 +109,8 @@ static int fold(struct pm_node *node, struct pm_node *before) {
 
 static void run_row(const struct pm_node *node, const struct pm_run *run, ptrdiff_t block, float *out, const float *in,
                     const float *none) {
-    static const float ones[PM_BLOCK] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, zeros[PM_BLOCK];
     (void)block, (void)none;
-    run->plan->kernels->affine(out, in, ones, zeros, node->shape.width, node->epilogue.low, node->epilogue.high);
+    pm_epilogue_clamp_row(node, run, out, in);
 }
 
 static void run(const struct pm_node *node, const struct pm_run *run) { pm_each_row(node, run, run_row); }

@@ -38,14 +38,8 @@ static void copy_slots(float *to, const float *from, uint32_t width, uint32_t co
         for (uint32_t c = 0; c < count; c++) to[c] = from[c];
 }
 
-/* Slots of a block that belong to parts before are within the clamp already, and those of parts to come will be. */
-static void clamp_row(const struct pm_node *node, const struct pm_run *run, float *row) {
-    static const float ones[PM_BLOCK] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, zeros[PM_BLOCK];
-    const struct pm_epilogue *epilogue = &node->epilogue;
-    run->plan->kernels->affine(row, row, ones, zeros, node->shape.width, epilogue->low, epilogue->high);
-}
-
-/* `count` slots of each pixel of a block, from slot `slot` of `to` on. */
+/* `count` slots of each pixel of a block, from slot `slot` of `to` on. A clamp may touch all slots: those of parts
+ * before are within it already, and those of parts to come will be. */
 static void copy_map(const struct pm_node *node, const struct pm_run *run, float *to, uint32_t slot, const float *from,
                      const struct pm_map *source, uint32_t count, int clamped) {
     const struct pm_map *map = &run->plan->maps[node->value];
@@ -53,7 +47,7 @@ static void copy_map(const struct pm_node *node, const struct pm_run *run, float
     for (uint32_t y = 0; y < map->shape.height; y++) {
         float *row = to + y * map->row_stride;
         copy_slots(row + slot, from + y * source->row_stride, map->shape.width, count);
-        if (clamped) clamp_row(node, run, row);
+        if (clamped) pm_epilogue_clamp_row(node, run, row, row);
     }
 }
 

@@ -30,15 +30,31 @@ static struct pm_map gathered_map(const struct pm_node *node, const struct pm_ma
     return pairs;
 }
 
+static struct pm_map paired_map(const struct pm_map *in) {
+    struct pm_map pairs = {.shape = in->shape, .block = PM_BLOCK, .row_stride = in->row_stride};
+    pairs.shape.channels /= 2;
+    return pairs;
+}
+
 /* A line between blocks keeps the same pixel of all blocks out of one set of the L1 cache. */
 struct pm_map pm_conv_bf16_map(const struct pm_node *node, const struct pm_plan *plan, uint64_t floats) {
     const struct pm_map *in = &plan->maps[node->inputs[0]];
-    struct pm_map pairs = {.shape = in->shape, .block = PM_BLOCK, .row_stride = in->row_stride};
-    pairs.shape.channels /= 2;
-    if (pm_conv_bf16_gathers(node, plan)) pairs = gathered_map(node, in);
+    struct pm_map pairs = pm_conv_bf16_gathers(node, plan) ? gathered_map(node, in) : paired_map(in);
     pairs.block_stride = (ptrdiff_t)floats + PM_BLOCK;
     pairs.size = (uint64_t)pairs.block_stride * pm_map_blocks(&pairs);
     return pairs;
+}
+
+void pm_conv_bf16_narrow_blocks(const struct pm_plan *plan, const struct pm_bf16_pixels *first, uint32_t channels,
+                                ptrdiff_t pairs) {
+    struct pm_bf16_pixels blocks = *first;
+    for (uint32_t c = 0; c < channels; c += CHANNELS) {
+        blocks.channels = channels - c < CHANNELS ? channels - c : CHANNELS;
+        plan->bf16->narrow(&blocks);
+        blocks.from += 2 * blocks.block;
+        blocks.pairs += pairs;
+        if (blocks.gate) blocks.gate += 2 * blocks.gate_block;
+    }
 }
 
 static void gather(const struct pm_node *node, const struct pm_plan *plan, const float *from, uint64_t floats,
@@ -59,26 +75,17 @@ static void gather(const struct pm_node *node, const struct pm_plan *plan, const
 void pm_conv_bf16_narrow(const struct pm_node *node, const struct pm_plan *plan, const float *from, uint64_t floats,
                          const float *gate, const struct pm_map *pairs, float *to) {
     const struct pm_map *in = &plan->maps[node->inputs[0]];
-    const ptrdiff_t gate_block = plan->maps[node->gate].block_stride;
-    if (pm_conv_bf16_gathers(node, plan)) {
-        gather(node, plan, from, floats, pairs, to);
-        return;
-    }
-    for (uint32_t c = 0; c < in->shape.channels; c += CHANNELS) {
-        plan->bf16->narrow(&(struct pm_bf16_pixels){
-            .from = from,
-            .gate = gate,
-            .pairs = to,
-            .pixels = (ptrdiff_t)floats / PM_BLOCK,
-            .step = PM_BLOCK,
-            .block = in->block_stride,
-            .gate_block = gate_block,
-            .channels = in->shape.channels - c < CHANNELS ? in->shape.channels - c : CHANNELS,
-            .slices = plan->slices,
-            .slice = (ptrdiff_t)pairs->size,
-        });
-        from += 2 * in->block_stride;
-        if (gate) gate += 2 * gate_block;
-        to += pairs->block_stride;
-    }
+    const struct pm_bf16_pixels first = {
+        .from = from,
+        .gate = gate,
+        .pairs = to,
+        .pixels = (ptrdiff_t)floats / PM_BLOCK,
+        .step = PM_BLOCK,
+        .block = in->block_stride,
+        .gate_block = plan->maps[node->gate].block_stride,
+        .slices = plan->slices,
+        .slice = (ptrdiff_t)pairs->size,
+    };
+    if (pm_conv_bf16_gathers(node, plan)) gather(node, plan, from, floats, pairs, to);
+    else pm_conv_bf16_narrow_blocks(plan, &first, in->shape.channels, pairs->block_stride);
 }

@@ -22,6 +22,11 @@ struct pm_window pm_conv_bf16_window(const struct pm_node *node, const struct pm
  * `floats` pairs, the first of them its origin. */
 struct pm_map pm_conv_bf16_map(const struct pm_node *node, const struct pm_plan *plan, uint64_t floats);
 
+/* Rounds blocks of floats two by two, of `channels` channels in all, as `first` says of the first two; blocks of pairs
+ * lie `pairs` apart. They may take the place of blocks that have been read. */
+void pm_conv_bf16_narrow_blocks(const struct pm_plan *plan, const struct pm_bf16_pixels *first, uint32_t channels,
+                                ptrdiff_t pairs);
+
 /* Rounds the input, from `from` on in the first block, times `gate` where there is one, to `floats` pairs of each block
  * of a map of pairs; as many maps, one after the other, as the plan has slices. */
 void pm_conv_bf16_narrow(const struct pm_node *node, const struct pm_plan *plan, const float *from, uint64_t floats,

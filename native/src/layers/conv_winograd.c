@@ -73,8 +73,8 @@ static void choose_tiles(const struct pm_node *node, struct winograd *w) {
     w->tile_columns = (node->shape.width + w->tile[1] - 1) / w->tile[1];
 }
 
-static void choose_products(const struct pm_plan *plan, struct winograd *w) {
-    w->bf16 = plan->slices == 1 ? plan->bf16 : NULL;
+static void choose_products(const struct pm_node *node, const struct pm_plan *plan, struct winograd *w) {
+    w->bf16 = plan->slices == 1 && pm_conv_bf16_suits(node, plan) ? plan->bf16 : NULL;
     w->product_blocks = w->bf16 ? (w->in_blocks + 1) / 2 : w->in_blocks;
     for (uint32_t b = 0; b < w->product_blocks; b++)
         w->segments[b] = (struct pm_segment){(ptrdiff_t)b * GROUP * PM_BLOCK, PM_BLOCK};
@@ -93,7 +93,7 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
     w->out_blocks = pm_map_blocks(&plan->maps[node->value]);
     choose_tiles(node, w);
     pm_winograd_to_values(w->form, w->to_values);
-    choose_products(plan, w);
+    choose_products(node, plan, w);
     node->kernel = w->bf16 ? w->form->bf16_name : w->form->name;
     node->scratch_floats = (uint64_t)w->values * (uint64_t)(value_floats(w->in_blocks) + value_floats(w->out_blocks));
     uint64_t weights, heads = 2 * PM_BLOCK * (uint64_t)w->out_blocks;
@@ -213,19 +213,12 @@ static void analyse(const struct group *g, uint32_t tile, ptrdiff_t block) {
     w->form->input(from, step(w, row), to, value_floats(w->in_blocks));
 }
 
-/* One value of all tiles to pairs, each block of them in the place of one that has been read. */
+/* One value of all tiles to pairs, in place. */
 static void narrow(const struct group *g, float *values) {
-    const uint32_t channels = g->run->plan->maps[g->node->inputs[0]].shape.channels, together = 2 * PM_BLOCK;
-    for (uint32_t b = 0; b < g->w->product_blocks; b++)
-        g->w->bf16->narrow(&(struct pm_bf16_pixels){
-            .from = values + 2 * (ptrdiff_t)b * GROUP * PM_BLOCK,
-            .pairs = values + (ptrdiff_t)b * GROUP * PM_BLOCK,
-            .pixels = g->count,
-            .step = PM_BLOCK,
-            .block = GROUP * PM_BLOCK,
-            .channels = smaller(channels - b * together, together),
-            .slices = 1,
-        });
+    const struct pm_plan *plan = g->run->plan;
+    const struct pm_bf16_pixels first = {
+        .from = values, .pairs = values, .pixels = g->count, .step = PM_BLOCK, .block = GROUP * PM_BLOCK, .slices = 1};
+    pm_conv_bf16_narrow_blocks(plan, &first, plan->maps[g->node->inputs[0]].shape.channels, GROUP * PM_BLOCK);
 }
 
 static void multiply(const struct group *g) {

@@ -122,10 +122,22 @@ int pm_epilogue_is_linear(const struct pm_epilogue *epilogue) {
     return epilogue->low == -INFINITY && epilogue->high == INFINITY && !epilogue->activation.function;
 }
 
+pomona_status pm_view_prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
+    (void)error;
+    node->kernel = pm_is_view(node, plan) ? "in place" : "copy";
+    return POMONA_OK;
+}
+
 void pm_epilogue_activate(const struct pm_node *node, const struct pm_run *run, float *values, ptrdiff_t count) {
     const struct pm_activation *activation = &node->epilogue.activation;
     pm_activation_kernel *kernel = run->plan->kernels->activations[activation->function];
     if (kernel) kernel(values, count, activation->alpha, activation->beta);
+}
+
+void pm_epilogue_clamp_row(const struct pm_node *node, const struct pm_run *run, float *out, const float *in) {
+    static const float ones[PM_BLOCK] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, zeros[PM_BLOCK];
+    const struct pm_epilogue *epilogue = &node->epilogue;
+    run->plan->kernels->affine(out, in, ones, zeros, node->shape.width, epilogue->low, epilogue->high);
 }
 
 int pm_epilogue_affine(struct pm_node *node, struct pm_node *from) {

@@ -109,6 +109,9 @@ static inline int pm_is_view(const struct pm_node *node, const struct pm_plan *p
     return in->offset == out->offset && in->row_stride == out->row_stride;
 }
 
+/* What layers whose values may be views have as `prepare`: names the way the node runs. */
+pomona_status pm_view_prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error);
+
 /* The first float of a value's pixel (0, 0) for image `i`. */
 static inline float *pm_value(const struct pm_run *run, int value, uint32_t i) {
     const struct pm_map *map = &run->plan->maps[value];
@@ -205,6 +208,9 @@ void pm_epilogue_activate(const struct pm_node *node, const struct pm_run *run, 
 /* Scale and shift of `from` after what the epilogue of `node` does already; 0 when more than that stands between.
  * Allocates nothing: `from` may lose its arrays. */
 int pm_epilogue_affine(struct pm_node *node, struct pm_node *from);
+
+/* The node's clamp over one row of one block of its value; `out` may be `in`. */
+void pm_epilogue_clamp_row(const struct pm_node *node, const struct pm_run *run, float *out, const float *in);
 
 /* Intersects the clamp with [low, high]. */
 void pm_epilogue_clamp(struct pm_node *node, float low, float high);

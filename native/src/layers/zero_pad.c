@@ -21,12 +21,6 @@ static pomona_status infer(struct pm_node *node, const struct pm_shape *inputs, 
     return POMONA_OK;
 }
 
-static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
-    (void)error;
-    node->kernel = pm_is_view(node, plan) ? "in place" : "copy";
-    return POMONA_OK;
-}
-
 static void run(const struct pm_node *node, const struct pm_run *run) {
     if (pm_is_view(node, run->plan)) return;
     const struct pm_map *in = &run->plan->maps[node->inputs[0]], *out = &run->plan->maps[node->value];
@@ -50,6 +44,6 @@ const struct pm_layer pm_layer_zero_pad = {
     .takes = PM_IS_PAD,
     .read = read,
     .infer = infer,
-    .prepare = prepare,
+    .prepare = pm_view_prepare,
     .run = run,
 };
