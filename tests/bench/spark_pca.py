@@ -2,10 +2,12 @@
 """Standardised PCA fitted through Spark: ours against Spark ML's StandardScaler and PCA, on the same cached DataFrame.
 
     python tests/bench/spark_pca.py                                   22,688 x 1,280, k = 200, on local[2]
-    python tests/bench/spark_pca.py --large                           90,483 x 2,048 on a local-cluster of two executors
+    python tests/bench/spark_pca.py --large                           90,483 x 2,048 on an executor of two cores
 
---large sets a driver of 1 GiB; options beside it count. It takes ten minutes, Spark ML most of them. The peaks of
-memory at the end are of whole processes: the driver's is its heap, what a JVM needs beside it, and the native memory.
+--large sets a driver of 1 GiB; options beside it count. It takes ten minutes, Spark ML most of them. With --master
+'local-cluster[2,1,6144]' each core has an executor of its own, which reads half of its task's cached rows from the other.
+The peaks of memory at the end are of whole processes: the driver's is its heap, what a JVM needs beside it, and the native
+memory.
 
 With --peer-rows Spark ML fits slices of that many rows, and the line through both times tells its time for all rows:
 its fixed part, the decomposition on the driver, counts once. Features are synthetic: a spectrum that falls, zeros of
@@ -44,8 +46,9 @@ LARGE = {
     "rows": 90483,
     "columns": 2048,
     "parts": 64,
-    "master": "local-cluster[2,1,3072]",
+    "master": "local-cluster[1,2,6144]",
     "driver_memory": "1g",
+    "executor_memory": "6g",
     "rounds": 3,
 }
 

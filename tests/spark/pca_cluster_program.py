@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run by spark-submit on a local-cluster of two executors: fits undisturbed, and while an executor is killed in the
 middle of its rows; with states that the driver collects, and with states that merge on the executors. Prints as JSON
-whether the bits are the same.
+whether the bits are the same, and how near to cached rows the tasks of a fit ran.
 
 pca_cluster_program.py FOLDER"""
 
@@ -43,11 +43,27 @@ def fit(spark: SparkSession, marker: Path) -> list:
     return [model.pc.toArray().tobytes(), model.spectrum.toArray().tobytes(), model.mean.toArray().tobytes()]
 
 
+def localities(spark: SparkSession) -> list:
+    """Of the tasks of a fit over cached rows, each of several partitions."""
+    from pomona.spark import PCA
+
+    context, group = spark.sparkContext, "localities"
+    context.setJobGroup(group, group)
+    rows = spark.range(0, 80, 1, PARTS).selectExpr("array(double(id), double(id * id)) AS features").cache()
+    rows.count()
+    PCA(k=1, maxTasks=2).fit(rows)
+    tracker, store = context.statusTracker(), context._jsc.sc().statusStore()
+    last = max(tracker.getJobInfo(job).stageIds[-1] for job in tracker.getJobIdsForGroup(group))
+    tasks = store.taskList(last, 0, PARTS)
+    return [tasks.apply(i).taskLocality() for i in range(tasks.size())]
+
+
 def main(folder: str) -> None:
     spark = SparkSession.builder.getOrCreate()
+    near = localities(spark)
     calm = Path(folder, "calm")
     calm.touch()
-    found = {}
+    found = {"localities": near}
     for name, limit in (("collected", "1g"), ("merged on executors", "40k")):
         spark.sparkContext._jsc.sc().conf().set("spark.driver.maxResultSize", limit)
         marker = Path(folder, name)

@@ -8,8 +8,11 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import pomona.Library;
 import pomona.PcaState;
@@ -117,5 +120,23 @@ class PcaFitTest {
                 }
             }
         }
+    }
+
+    @Test
+    void hostsGetGroupsByTheirBlocks() {
+        List<List<String>> blocks = Arrays.asList( // b holds most of each group
+                Arrays.asList("a", "b", "b"), Arrays.asList("b", "b", "a"), Arrays.asList("b", "b", "c"), Arrays.asList("b", "a", "a"));
+        GroupHosts hosts = new GroupHosts(blocks);
+        List<String> found = blocks.stream().map(group -> hosts.next(group).get()).collect(Collectors.toList());
+        assertEquals(Arrays.asList("b", "b", "a", "a"), found); // 7, 4 and 1 of 12 blocks: 2.3, 1.3 and 0.3 of 4 groups
+    }
+
+    @Test
+    void groupsWithoutBlocksMayRunAnywhere() {
+        List<String> nowhere = Collections.emptyList();
+        assertTrue(new GroupHosts(Arrays.asList(nowhere, nowhere)).next(nowhere).isEmpty());
+        GroupHosts hosts = new GroupHosts(Arrays.asList(nowhere, Arrays.asList("a", "b")));
+        assertEquals("a", hosts.next(nowhere).get());
+        assertEquals("b", hosts.next(Arrays.asList("a", "b")).get());
     }
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package pomona.spark;
 
-import java.util.Arrays;
+import java.util.ArrayList;
+import java.util.List;
 import org.apache.spark.Partition;
 import org.apache.spark.Partitioner;
 import org.apache.spark.rdd.PartitionCoalescer;
 import org.apache.spark.rdd.PartitionGroup;
 import org.apache.spark.rdd.RDD;
-import scala.Option;
 
 /**
  * Puts neighbouring partitions together. Spark's own coalescer groups them by where their blocks lie, which changes from run
@@ -41,10 +41,28 @@ final class EvenCoalescer extends Partitioner implements PartitionCoalescer {
 
     @Override
     public PartitionGroup[] coalesce(int wanted, RDD<?> parent) {
-        PartitionGroup[] found = new PartitionGroup[groups];
-        Arrays.setAll(found, group -> new PartitionGroup(Option.empty()));
+        List<List<Partition>> members = lists();
+        List<List<String>> blocks = lists();
         for (Partition partition : parent.partitions()) {
-            SparkLines.append(found[getPartition(partition.index())].partitions(), partition);
+            int group = getPartition(partition.index());
+            members.get(group).add(partition);
+            blocks.get(group).addAll(SparkLines.preferredHosts(parent, partition.index()));
+        }
+        GroupHosts hosts = new GroupHosts(blocks);
+        PartitionGroup[] found = new PartitionGroup[groups];
+        for (int group = 0; group < groups; group++) {
+            found[group] = new PartitionGroup(hosts.next(blocks.get(group)));
+            for (Partition partition : members.get(group)) {
+                SparkLines.append(found[group].partitions(), partition);
+            }
+        }
+        return found;
+    }
+
+    private <T> List<List<T>> lists() {
+        List<List<T>> found = new ArrayList<>();
+        for (int group = 0; group < groups; group++) {
+            found.add(new ArrayList<>());
         }
         return found;
     }

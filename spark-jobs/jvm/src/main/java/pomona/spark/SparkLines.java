@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package pomona.spark;
 
+import java.lang.invoke.MethodType;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
+import java.util.ArrayList;
+import java.util.Collection;
+import org.apache.spark.rdd.RDD;
+import org.apache.spark.scheduler.TaskLocation;
 import org.apache.spark.sql.Encoder;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -10,6 +15,8 @@ import org.apache.spark.sql.catalyst.analysis.FunctionRegistry;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.expressions.UserDefinedFunction;
 import org.apache.spark.sql.types.StructType;
+import scala.collection.Iterable;
+import scala.collection.Iterator;
 import scala.collection.immutable.List;
 import scala.collection.immutable.Nil$;
 import scala.collection.mutable.ArrayBuffer;
@@ -60,6 +67,16 @@ final class SparkLines {
     /** The type of ArrayBuffer.+= is another in each line of Scala. */
     static <T> void append(ArrayBuffer<T> buffer, T element) {
         orFail(() -> invoke(buffer, "$plus$eq", element));
+    }
+
+    /** Where Spark would run a task for this partition, as its own coalescer asks: by cached blocks, then by the input's. */
+    static Collection<String> preferredHosts(RDD<?> rdd, int partition) {
+        Iterable<?> locations = (Iterable<?>) orFail(() -> invoke(rdd.context(), "getPreferredLocs", rdd, partition));
+        Collection<String> found = new ArrayList<>();
+        for (Iterator<?> all = locations.iterator(); all.hasNext();) {
+            found.add(((TaskLocation) all.next()).host());
+        }
+        return found;
     }
 
     private interface Call {
@@ -113,7 +130,7 @@ final class SparkLines {
             return false;
         }
         for (int i = 0; i < types.length; i++) {
-            if (!types[i].isInstance(arguments[i])) {
+            if (!MethodType.methodType(types[i]).wrap().returnType().isInstance(arguments[i])) {
                 return false;
             }
         }
