@@ -5,8 +5,8 @@
     python tests/bench/spark_pca.py --large                           90,483 x 2,048 on an executor of two cores
 
 --large sets a driver of 1 GiB; options beside it count. It takes ten minutes, Spark ML most of them. With --master
-'local-cluster[2,1,6144]' each core has an executor of its own, which reads half of its task's cached rows from the other.
-The peaks of memory at the end are of whole processes: the driver's is its heap, what a JVM needs beside it, and the native
+'local-cluster[2,1,6144]' each core has an executor of its own, which reads half of its cached rows from the other. The
+peaks of memory at the end are of whole processes: the driver's is its heap, what a JVM needs beside it, and the native
 memory.
 
 With --peer-rows Spark ML fits slices of that many rows, and the line through both times tells its time for all rows:

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Executors in JVMs of their own: one that is lost in the middle of a fit changes no bit of it, and none waits for another's
-cached rows."""
+"""Executors in JVMs of their own: one that is lost in the middle of a fit changes no bit of it, and no task waits
+for one of them."""
 
 import json
 from pathlib import Path
 
 import pytest
+
 from support import spark
 from support.built import TOP, jar_path
 
