@@ -89,11 +89,12 @@ prepare() {
 run_job() {
     export PYTHONPATH=$PYTHON_SOURCES PYSPARK_PYTHON=$VENV/bin/python POMONA_LOG=$LOGS/spark.log
     mkdir -p "$LOGS"
-    local bar=false
+    local bar=false java="-Dlog4j2.configurationFile=file://$TOP/scripts/log4j2.properties"
     [ ! -t 2 ] || bar=true
+    java+=" -XX:TieredStopAtLevel=1" # the work is native: docs/tuning.md, Spark
     "$VENV/bin/spark-submit" --master 'local[*]' --driver-memory 2g --jars "$(jar)" \
         --conf "spark.ui.showConsoleProgress=$bar" \
-        --driver-java-options "-Dlog4j2.configurationFile=file://$TOP/scripts/log4j2.properties" \
+        --driver-java-options "$java" \
         "$TOP/spark-jobs/jobs/pipeline.py" --images "$(located "$IMAGES")" --model "$(located "$MODEL_FILE")" \
         --variance "$VARIANCE" --out "$OUT" "${OVERWRITE[@]}"
 }

@@ -8,7 +8,7 @@
 import sys
 import time
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Dict
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -18,13 +18,22 @@ SYNAPSEML_PARTITIONS = 8
 SYNAPSEML_BATCH = 16
 
 
-def start(jars: str) -> SparkSession:
-    """With the settings of the peers' scripts."""
+def start(jars: str, settings: Dict[str, object]) -> SparkSession:
+    """With the settings of the peers' scripts, and more."""
     builder = SparkSession.builder.master("local[2]").config("spark.jars", jars)
     builder = builder.config("spark.driver.memory", "6g").config("spark.ui.enabled", "false")
+    for name, value in settings.items():
+        builder.config(name, value)
     session = builder.config("spark.ui.showConsoleProgress", "false").getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+def our_settings() -> Dict[str, object]:
+    """Those of quickstart.sh and the jobs: docs/tuning.md, Spark."""
+    from pomona.pipeline.command import OPEN_COST
+
+    return {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1", **OPEN_COST}
 
 
 def ours(model: str, precision: str) -> Transform:
@@ -88,7 +97,7 @@ def jars_in(folder: str) -> str:
 def main() -> None:
     side, images, out, model, jars = sys.argv[1:6]
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "spark-jobs/python"))
-    spark = start(jars if side == "ours" else jars_in(jars))
+    spark = start(jars, our_settings()) if side == "ours" else start(jars_in(jars), {})
     transform = ours(model, sys.argv[6]) if side == "ours" else synapseml(model, out)
     run(spark, transform, images, out)
 
