@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Convolutions in bf16. In numbers that bf16 holds nothing is rounded but sums, so they must agree with plain fp64
- * loops as those in fp32 do: pixels of whole numbers up to 255, weights of 6 bits. How others are rounded is tested
- * apart. */
+/* Convolutions in bf16, of numbers that it holds (whole_nets.h). How others are rounded is tested apart. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,33 +14,13 @@
 #include "guarded.h"
 #include "kernels/bf16.h"
 #include "net_check.h"
+#include "whole_nets.h"
 
 static const uint32_t one[] = {1, 1};
 
 static int missing(void) {
     if (!pm_bf16_kernels()) print_message("this CPU, or POMONA_CPU, has no bf16\n");
     return !pm_bf16_kernels();
-}
-
-static void let_pixels_be_whole(struct model_maker *maker) {
-    cJSON *preprocess = cJSON_GetObjectItem(maker->graph, "preprocess");
-    cJSON_ReplaceItemInObject(preprocess, "divide", cJSON_Parse("[1, 1, 1]"));
-    cJSON_ReplaceItemInObject(preprocess, "subtract", cJSON_Parse("[0, 0, 0]"));
-}
-
-/* Channel c shows colour c % 3. */
-static void spread_colours(struct model_maker *maker, uint32_t channels) {
-    maker_conv(maker, "colours", "input", one, 3, channels, 0, NULL);
-    float *kernel = maker_numbers(maker, "colours/kernel");
-    for (uint32_t i = 0; i < 3 * channels; i++) kernel[i] = i / channels == i % channels % 3;
-    maker_sum(maker, "colours/kernel");
-}
-
-/* To multiples of 1/64 of at most 1. */
-static void shorten(struct model_maker *maker, const char *name, uint32_t count) {
-    float *numbers = maker_numbers(maker, name);
-    for (uint32_t i = 0; i < count; i++) numbers[i] = fmaxf(-1, fminf(1, rintf(numbers[i] * 64) / 64));
-    maker_sum(maker, name);
 }
 
 struct window_case {
@@ -57,8 +35,7 @@ static void check(const struct window_case *w, int bf16) {
     snprintf(attributes, sizeof attributes, "{\"groups\": %u, %s}", w->groups, w->rest);
     snprintf(what, sizeof what, "%ux%u pixels, %ux%u of %u to %u channels, %s", w->height, w->width, w->kernel[0],
              w->kernel[1], w->in, w->out, attributes);
-    maker_begin(&maker, w->height, w->width, w->in + w->out);
-    let_pixels_be_whole(&maker);
+    begin_whole(&maker, w->height, w->width, w->in + w->out);
     spread_colours(&maker, w->in);
     maker_conv(&maker, "window", "colours", w->kernel, w->in / w->groups, w->out, 1, attributes);
     shorten(&maker, "window/kernel", w->kernel[0] * w->kernel[1] * w->in / w->groups * w->out);
@@ -100,8 +77,7 @@ static void check_rgb(uint32_t height, uint32_t width, const uint32_t *kernel, u
     struct model_maker maker;
     char what[192];
     snprintf(what, sizeof what, "%ux%u of RGB, %ux%u pixels, %s", kernel[0], kernel[1], height, width, attributes);
-    maker_begin(&maker, height, width, out);
-    let_pixels_be_whole(&maker);
+    begin_whole(&maker, height, width, out);
     maker_conv(&maker, "window", "input", kernel, 3, out, 1, attributes);
     shorten(&maker, "window/kernel", kernel[0] * kernel[1] * 3 * out);
     maker_norm(&maker, "norm", "window", out);
@@ -132,11 +108,9 @@ static void test_bands(void **state) {
     if (missing()) skip();
     static const uint32_t three[] = {3, 3};
     struct model_maker maker;
-    maker_begin(&maker, 41, 150, 4);
-    let_pixels_be_whole(&maker);
+    begin_whole(&maker, 41, 150, 4);
     spread_colours(&maker, 24);
-    maker_conv(&maker, "window", "colours", one, 24, 72, 1, NULL);
-    shorten(&maker, "window/kernel", 24 * 72);
+    short_conv(&maker, "window", "colours", 24, 72, NULL);
     maker_depthwise(&maker, "depthwise", "window", three, 72, 1, "{\"padding\": \"same\"}");
     maker_features(&maker, "depthwise");
     assert_int_equal(runs_by(&maker, POMONA_PRECISION_BF16, "window", "bf16"), 1);
@@ -147,8 +121,7 @@ static void test_bands(void **state) {
 /* The gate of squeeze-and-excite, of powers of two, is in the input before it is rounded. */
 static void check_gate(uint32_t channels, uint32_t height, uint32_t width) {
     struct model_maker maker;
-    maker_begin(&maker, height, width, channels);
-    let_pixels_be_whole(&maker);
+    begin_whole(&maker, height, width, channels);
     spread_colours(&maker, channels);
     maker_node(&maker, "global_pool", "squeezed", "colours", "{\"kind\": \"max\"}");
     maker_affine(&maker, "gate", "squeezed", channels, 3);
@@ -157,8 +130,7 @@ static void check_gate(uint32_t channels, uint32_t height, uint32_t width) {
     maker_sum(&maker, "gate/scale");
     maker_sum(&maker, "gate/shift");
     maker_node(&maker, "multiply", "gated", "colours,gate", NULL);
-    maker_conv(&maker, "window", "gated", one, channels, 40, 1, NULL);
-    shorten(&maker, "window/kernel", channels * 40);
+    short_conv(&maker, "window", "gated", channels, 40, NULL);
     maker_features(&maker, "window");
     assert_int_equal(runs_by(&maker, POMONA_PRECISION_BF16, "window", "bf16"), 1);
     assert_int_equal(check_graph_in(&maker, POMONA_PRECISION_BF16, "gate"), 4);
@@ -219,47 +191,68 @@ static struct guarded random_values(int pixels, int at_end) {
     return values;
 }
 
+/* The change of channel c, if there is any: in fp32, as the affine kernel of the same level does it. */
+static float changed(const struct pm_bf16_change *change, float value, int c) {
+    if (!change->scale) return value;
+    value = fmaf(value, change->scale[c], change->shift ? change->shift[c] : 0);
+    return fminf(change->high, fmaxf(change->low, value));
+}
+
 /* Channel c of a pixel of two blocks, or 0 past the last channel. */
-static float channel_of(const float *blocks, int pixels, int pixel, int c, int channels) {
-    return c < channels ? blocks[(c / PM_BLOCK * pixels + pixel) * PM_BLOCK + c % PM_BLOCK] : 0;
+static float channel_of(const struct pm_bf16_pixels *p, int pixel, int c) {
+    if (c >= (int)p->channels) return 0;
+    return changed(&p->change, p->from[c / PM_BLOCK * p->block + pixel * PM_BLOCK + c % PM_BLOCK], c);
+}
+
+static void check_pixel(const struct pm_bf16_pixels *p, int i) {
+    int c = i % PM_BLOCK * 2;
+    float even = channel_of(p, i / PM_BLOCK, c), odd = channel_of(p, i / PM_BLOCK, c + 1);
+    for (int s = 0; s < p->slices; s++, even -= nearest(even), odd -= nearest(odd)) {
+        assert_true(pm_bf16_rest(channel_of(p, i / PM_BLOCK, c), s) == even);
+        expect_pair(p->pairs[s * p->slice + i], even, odd);
+        expect_pair(pm_bf16_pair(even, odd), even, odd);
+    }
+    if (p->slices == PM_BF16_SLICES) assert_true(even == 0 && odd == 0); /* nothing is lost */
 }
 
 /* The second block lies right behind the first, or behind the guard where no channel of it counts. */
-static void check_narrow(int pixels, int channels, int slices, int at_end) {
+static void check_narrow(int pixels, int channels, int slices, int at_end, const struct pm_bf16_change *change) {
     struct guarded from = random_values((channels > PM_BLOCK ? 2 : 1) * pixels, at_end);
     ptrdiff_t slice = (ptrdiff_t)pixels * PM_BLOCK;
     struct guarded to = guarded_floats((size_t)(slices * slice), at_end);
     for (int i = 0; i < slices * slice; i++) to.data[i] = NAN;
-    pm_bf16_kernels()->narrow(&(struct pm_bf16_pixels){.from = from.data,
-                                                       .pairs = to.data,
-                                                       .pixels = pixels,
-                                                       .step = PM_BLOCK,
-                                                       .block = (ptrdiff_t)pixels * PM_BLOCK,
-                                                       .channels = (uint32_t)channels,
-                                                       .slices = slices,
-                                                       .slice = slice});
-    for (int i = 0; i < pixels * PM_BLOCK; i++) {
-        int c = i % PM_BLOCK * 2;
-        float even = channel_of(from.data, pixels, i / PM_BLOCK, c, channels);
-        float odd = channel_of(from.data, pixels, i / PM_BLOCK, c + 1, channels);
-        for (int s = 0; s < slices; s++, even -= nearest(even), odd -= nearest(odd)) {
-            assert_true(pm_bf16_rest(channel_of(from.data, pixels, i / PM_BLOCK, c, channels), s) == even);
-            expect_pair(to.data[s * slice + i], even, odd);
-            expect_pair(pm_bf16_pair(even, odd), even, odd);
-        }
-        if (slices == PM_BF16_SLICES) assert_true(even == 0 && odd == 0); /* nothing is lost */
-    }
+    const struct pm_bf16_pixels p = {.from = from.data,
+                                     .pairs = to.data,
+                                     .pixels = pixels,
+                                     .step = PM_BLOCK,
+                                     .block = (ptrdiff_t)pixels * PM_BLOCK,
+                                     .channels = (uint32_t)channels,
+                                     .slices = slices,
+                                     .slice = slice,
+                                     .change = *change};
+    pm_bf16_kernels()->narrow(&p);
+    for (int i = 0; i < pixels * PM_BLOCK; i++) check_pixel(&p, i);
     free_guarded(&from);
     free_guarded(&to);
 }
 
+/* Numbers as they are, by a gate, and by scale, shift and clamp. */
 static void test_rounding(void **state) {
     (void)state;
     if (missing()) skip();
+    struct guarded scale = random_values(2, 1), shift = random_values(2, 1);
+    const struct pm_bf16_change changes[] = {
+        {NULL, NULL, 0, 0, 0},
+        {scale.data, NULL, PM_BLOCK, -INFINITY, INFINITY},
+        {scale.data, shift.data, PM_BLOCK, 0, 6},
+    };
     for (int at_end = 0; at_end < 2; at_end++)
         for (int pixels = 1; pixels <= 130; pixels += pixels < 20 ? 1 : 55)
             for (int channels = 1; channels <= 2 * PM_BLOCK; channels++)
-                for (int slices = 1; slices <= PM_BF16_SLICES; slices++) check_narrow(pixels, channels, slices, at_end);
+                for (int slices = 1; slices <= PM_BF16_SLICES; slices++)
+                    check_narrow(pixels, channels, slices, at_end, &changes[(pixels + slices) % 3]);
+    free_guarded(&scale);
+    free_guarded(&shift);
 }
 
 /* The promise is kept or refused with its reason. */

@@ -5,6 +5,7 @@
 
 #include "graph/graph.h"
 #include "layers/conv_bands.h"
+#include "layers/conv_bf16.h"
 #include "layers/conv_gate.h"
 
 static void count_users(struct pm_graph *graph) {
@@ -26,6 +27,23 @@ static void take_padding(struct pm_graph *graph, struct pm_node *node) {
         pad->users--;
         if (pad->inputs[0] > 0) graph->nodes[pad->inputs[0] - 1].users++;
     }
+}
+
+/* A scale, shift and clamp that all of its readers can do themselves, in bf16: each of them does, so that nobody writes
+ * what they give. */
+static void take_prologue(struct pm_graph *graph, struct pm_node *node) {
+    struct pm_node *before = node->inputs[0] > 0 ? &graph->nodes[node->inputs[0] - 1] : NULL;
+    uint32_t takers = 0;
+    if (!before || !pm_conv_bf16_takes(node, before)) return;
+    for (uint32_t i = 0; i < graph->node_count; i++) {
+        const struct pm_node *reader = &graph->nodes[i];
+        takers += reader->input_count > 0 && reader->inputs[0] == before->value && pm_conv_bf16_takes(reader, before);
+    }
+    if (takers != before->users) return;
+    node->prologue = before;
+    node->inputs[0] = before->inputs[0];
+    before->users--;
+    graph->nodes[before->inputs[0] - 1].users++;
 }
 
 /* The node that makes the latest of the inputs, when nobody else reads it. */
@@ -71,7 +89,8 @@ static void replace(struct pm_graph *graph, struct pm_node *node, struct pm_node
 /* A scale and shift of the network's input that everybody reads: the table of bytes holds them as well. */
 static int enter_table(struct pm_graph *graph, struct pm_node *node) {
     const struct pm_epilogue *epilogue = &node->epilogue;
-    if (!(node->layer->takes & PM_IS_AFFINE) || node->inputs[0] != 0 || graph->features == node->value) return 0;
+    if (!(node->layer->takes & PM_IS_AFFINE) || !pm_epilogue_is_linear(epilogue)) return 0;
+    if (node->inputs[0] != 0 || graph->features == node->value) return 0;
     for (uint32_t i = 0; i < graph->node_count; i++)
         for (uint32_t j = 0; j < graph->nodes[i].input_count; j++)
             if (graph->nodes[i].inputs[j] == 0 && &graph->nodes[i] != node) return 0;
@@ -148,7 +167,7 @@ static void merge_twins(struct pm_graph *graph) {
         }
 }
 
-void pm_graph_fold(struct pm_graph *graph) {
+void pm_graph_fold(struct pm_graph *graph, int rounds) {
     merge_twins(graph);
     count_users(graph);
     drop_unused(graph);
@@ -157,6 +176,7 @@ void pm_graph_fold(struct pm_graph *graph) {
         if (node->folded) continue;
         take_padding(graph, node);
         take_gate(graph, node);
+        if (rounds) take_prologue(graph, node);
         if (enter_table(graph, node)) continue;
         struct pm_node *before = node->layer->fold ? only_source(graph, node) : NULL;
         if (before && node->layer->fold(node, before)) replace(graph, node, before);

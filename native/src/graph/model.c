@@ -92,7 +92,7 @@ static pomona_status build(pomona_model *model, const uint8_t *data, size_t leng
     pomona_status status = pm_container_open(&container, data, length, error);
     if (!status) status = pm_graph_read(&model->graph, &container, error);
     if (!status) {
-        pm_graph_fold(&model->graph);
+        pm_graph_fold(&model->graph, model->plan.bf16 && model->plan.slices == 1);
         model->maps = pm_allocate_zeroed((size_t)model->graph.node_count + 1, sizeof *model->maps);
         if (!model->maps) status = pm_fail(error, POMONA_OUT_OF_MEMORY, "no memory to plan the arena");
     }

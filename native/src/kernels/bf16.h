@@ -13,16 +13,25 @@
 /* Slices of bf16 whose sum is a number of fp32: it rounded, what that left rounded, and the last rest. */
 #define PM_BF16_SLICES 3
 
+/* What becomes of the numbers of a channel before they are rounded: clamp(x * scale + shift, low, high). */
+struct pm_bf16_change {
+    const float *scale; /* by channel; NULL: nothing at all becomes of them */
+    const float *shift; /* the same, NULL: 0 */
+    ptrdiff_t block;    /* floats from one block's to the next one's, of both */
+    float low, high;
+};
+
 /* `pixels` pixels of two blocks of floats, `step` floats apart, to be rounded to one of pairs, to nearest and ties to
  * even. */
 struct pm_bf16_pixels {
-    const float *from, *gate; /* gate: NULL, or one pixel that every other is multiplied by */
+    const float *from;
     float *pairs;
     ptrdiff_t pixels, step;
-    ptrdiff_t block, gate_block; /* floats between the two blocks, of each */
-    uint32_t channels;           /* of both, 1 to 2 x PM_BLOCK; those past them become 0 and are not read */
-    int slices;                  /* 1 to PM_BF16_SLICES */
-    ptrdiff_t slice;             /* pairs between slices */
+    ptrdiff_t block;   /* floats between the two blocks */
+    uint32_t channels; /* of both, 1 to 2 x PM_BLOCK; those past them become 0 and are not read */
+    int slices;        /* 1 to PM_BF16_SLICES */
+    ptrdiff_t slice;   /* pairs between slices */
+    struct pm_bf16_change change;
 };
 
 typedef void pm_bf16_narrow(const struct pm_bf16_pixels *pixels);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "layers/conv_bf16.h"
 
+#include <math.h>
+
 #define CHANNELS (2 * PM_BLOCK) /* of a block of pairs */
 
 int pm_conv_bf16_gathers(const struct pm_node *node, const struct pm_plan *plan) {
@@ -20,6 +22,40 @@ struct pm_window pm_conv_bf16_window(const struct pm_node *node, const struct pm
     struct pm_window window = node->window;
     if (pm_conv_bf16_gathers(node, plan)) window.kernel[1] = window.stride[1] = 1;
     return window;
+}
+
+int pm_conv_bf16_takes(const struct pm_node *conv, const struct pm_node *before) {
+    const struct pm_window *window = &conv->window;
+    for (int side = 0; side < 4; side++)
+        if (window->padding[side]) return 0;
+    return conv->layer == pm_layer_find("conv2d") && window->kernel[0] == 1 && window->kernel[1] == 1 && !conv->gate &&
+           before->shape.channels / window->groups % 2 == 0 && before->layer->takes & PM_IS_AFFINE &&
+           !before->epilogue.activation.function && before->inputs[0] > 0;
+}
+
+uint64_t pm_conv_bf16_change_floats(const struct pm_node *node, const struct pm_plan *plan) {
+    return node->prologue ? 2 * PM_BLOCK * (uint64_t)pm_map_blocks(&plan->maps[node->inputs[0]]) : 0;
+}
+
+void pm_conv_bf16_change_pack(const struct pm_node *node, const struct pm_plan *plan, float *packed) {
+    uint32_t half = (uint32_t)(pm_conv_bf16_change_floats(node, plan) / 2);
+    if (node->prologue) pm_epilogue_pack(node->prologue, 0, half, packed, packed + half);
+}
+
+struct pm_bf16_change pm_conv_bf16_change(const struct pm_node *node, const struct pm_run *run, uint32_t image,
+                                          const float *packed) {
+    struct pm_bf16_change change = {.low = -INFINITY, .high = INFINITY};
+    if (node->gate) {
+        change.scale = pm_value(run, node->gate, image);
+        change.block = run->plan->maps[node->gate].block_stride;
+    } else if (node->prologue) {
+        change = (struct pm_bf16_change){.scale = packed,
+                                         .shift = packed + pm_conv_bf16_change_floats(node, run->plan) / 2,
+                                         .block = PM_BLOCK,
+                                         .low = node->prologue->epilogue.low,
+                                         .high = node->prologue->epilogue.high};
+    }
+    return change;
 }
 
 static struct pm_map gathered_map(const struct pm_node *node, const struct pm_map *in) {
@@ -53,7 +89,8 @@ void pm_conv_bf16_narrow_blocks(const struct pm_plan *plan, const struct pm_bf16
         plan->bf16->narrow(&blocks);
         blocks.from += 2 * blocks.block;
         blocks.pairs += pairs;
-        if (blocks.gate) blocks.gate += 2 * blocks.gate_block;
+        if (blocks.change.scale) blocks.change.scale += 2 * blocks.change.block;
+        if (blocks.change.shift) blocks.change.shift += 2 * blocks.change.block;
     }
 }
 
@@ -73,18 +110,17 @@ static void gather(const struct pm_node *node, const struct pm_plan *plan, const
 }
 
 void pm_conv_bf16_narrow(const struct pm_node *node, const struct pm_plan *plan, const float *from, uint64_t floats,
-                         const float *gate, const struct pm_map *pairs, float *to) {
+                         const struct pm_bf16_change *change, const struct pm_map *pairs, float *to) {
     const struct pm_map *in = &plan->maps[node->inputs[0]];
     const struct pm_bf16_pixels first = {
         .from = from,
-        .gate = gate,
         .pairs = to,
         .pixels = (ptrdiff_t)floats / PM_BLOCK,
         .step = PM_BLOCK,
         .block = in->block_stride,
-        .gate_block = plan->maps[node->gate].block_stride,
         .slices = plan->slices,
         .slice = (ptrdiff_t)pairs->size,
+        .change = *change,
     };
     if (pm_conv_bf16_gathers(node, plan)) gather(node, plan, from, floats, pairs, to);
     else pm_conv_bf16_narrow_blocks(plan, &first, in->shape.channels, pairs->block_stride);

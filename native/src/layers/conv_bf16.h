@@ -27,9 +27,21 @@ struct pm_map pm_conv_bf16_map(const struct pm_node *node, const struct pm_plan 
 void pm_conv_bf16_narrow_blocks(const struct pm_plan *plan, const struct pm_bf16_pixels *first, uint32_t channels,
                                 ptrdiff_t pairs);
 
-/* Rounds the input, from `from` on in the first block, times `gate` where there is one, to `floats` pairs of each block
- * of a map of pairs; as many maps, one after the other, as the plan has slices. */
+/* `before` does nothing but scale, shift and clamp channels, which `conv`, in bf16, can do while it rounds its input:
+ * then it is the node's prologue. */
+int pm_conv_bf16_takes(const struct pm_node *conv, const struct pm_node *before);
+
+/* Scales and shifts of the node's prologue, 0 floats where it has none. */
+uint64_t pm_conv_bf16_change_floats(const struct pm_node *node, const struct pm_plan *plan);
+void pm_conv_bf16_change_pack(const struct pm_node *node, const struct pm_plan *plan, float *packed);
+
+/* What becomes of the input before it is rounded: an image's gate, or the prologue that was `packed`. */
+struct pm_bf16_change pm_conv_bf16_change(const struct pm_node *node, const struct pm_run *run, uint32_t image,
+                                          const float *packed);
+
+/* Rounds the input, from `from` on in the first block, to `floats` pairs of each block of a map of pairs; as many maps,
+ * one after the other, as the plan has slices. */
 void pm_conv_bf16_narrow(const struct pm_node *node, const struct pm_plan *plan, const float *from, uint64_t floats,
-                         const float *gate, const struct pm_map *pairs, float *to);
+                         const struct pm_bf16_change *change, const struct pm_map *pairs, float *to);
 
 #endif

@@ -18,6 +18,7 @@ struct conv {
     struct pm_map in; /* as the kernels see it: that of the plan, or one sweep of it in pairs */
     struct pm_tilings tilings;
     struct pm_panels panels; /* behind this, in the same block of memory */
+    uint64_t change;         /* where the packed numbers of the prologue begin, behind the panels */
     /* The output as runs of pixels that lie evenly in input and output: its rows, or longer where nothing stands
      * between rows. Distances in floats, or in pairs. */
     uint32_t runs, run_pixels, last_pixels;
@@ -136,13 +137,15 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
     node->kernel = conv->panels.list->tiling->name;
     node->packed_count = pm_panels_floats(&conv->panels);
     if (scales_weights(node, conv)) node->scratch_floats = node->packed_count;
+    conv->change = node->packed_count;
+    node->packed_count += pm_conv_bf16_change_floats(node, plan);
     return POMONA_OK;
 }
 
 static void pack(const struct pm_node *node, const struct pm_plan *plan, float *packed) {
-    (void)plan;
     const struct conv *conv = node->state;
     pm_panels_pack(node, &conv->tilings, &conv->panels, packed);
+    pm_conv_bf16_change_pack(node, plan, packed + conv->change);
 }
 
 /* What does not change within one call. */
@@ -171,8 +174,8 @@ static float *pairs_of(const struct sweep *s, uint32_t i) {
 static void narrow_sweep(const struct sweep *s) {
     uint64_t floats = sweep_floats(s->conv, s->first_run, s->runs);
     for (uint32_t i = s->first_image; i < s->first_image + s->images; i++) {
-        const float *gate = s->node->gate ? pm_value(s->run, s->node->gate, i) : NULL;
-        pm_conv_bf16_narrow(s->node, s->run->plan, first_corner(s, i), floats, gate, &s->conv->in, pairs_of(s, i));
+        const struct pm_bf16_change change = pm_conv_bf16_change(s->node, s->run, i, s->node->packed + s->conv->change);
+        pm_conv_bf16_narrow(s->node, s->run->plan, first_corner(s, i), floats, &change, &s->conv->in, pairs_of(s, i));
     }
 }
 

@@ -70,6 +70,7 @@ struct pm_node {
     struct pm_epilogue epilogue;
     uint64_t unclamped;       /* bit i: a concatenation has to clamp its input i itself */
     int gate;                 /* 0, or a value of one pixel that its first input is multiplied by, see conv_gate.h */
+    struct pm_node *prologue; /* NULL, or a folded node that it does to its input first, see conv_bf16.h */
     struct pm_shape shape;    /* of its value */
     int spread;               /* the second of its inputs is 1 x 1 x channels and meets every pixel of the first */
     uint32_t users;           /* readers of its value, the graph's output included */
@@ -124,7 +125,7 @@ enum {
     PM_TAKES_RESIDUAL = 4,     /* an add after it is folded into epilogue.residual */
     PM_TAKES_CLAMP = 8,        /* a ReLU after it is folded into epilogue.low and high */
     PM_TAKES_PLAIN = 16,       /* reads the network's input as it is, height x width x channels */
-    PM_IS_AFFINE = 32,         /* does nothing but its epilogue */
+    PM_IS_AFFINE = 32,         /* does nothing but its epilogue, which has no residual */
     PM_IS_CONCAT = 64,         /* its value is its inputs, one after the other: they may be written there at once */
     PM_TAKES_WHOLE = 128,      /* reads a map of whole numbers and their unit */
     PM_TAKES_ACTIVATION = 256, /* a function after it is folded into epilogue.activation */

@@ -22,24 +22,49 @@ UP_TO_14(CONV_KERNEL, 1, 0)
 /* Sixteen numbers of bf16 as floats. */
 static __m512 widened(__m256i numbers) { return (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(numbers), 16); }
 
-void pm_bf16_narrow_avx512(const struct pm_bf16_pixels *p) {
-    const uint32_t read = UINT32_MAX >> (2 * PM_BLOCK - p->channels);
-    __m512 gates[2] = {_mm512_set1_ps(1), _mm512_set1_ps(1)};
-    for (int i = 0; p->gate && i < 2; i++)
-        gates[i] = _mm512_maskz_loadu_ps((__mmask16)(read >> (i * PM_BLOCK)), p->gate + i * p->gate_block);
+/* One block of channels on its way: those of the mask are there. */
+struct lane_change {
+    __mmask16 read;
+    __m512 scale, shift, low, high;
+};
+
+static struct lane_change change_of(const struct pm_bf16_pixels *p, int block) {
+    const struct pm_bf16_change *c = &p->change;
+    struct lane_change change = {.read = (__mmask16)(UINT32_MAX >> (2 * PM_BLOCK - p->channels) >> block * PM_BLOCK)};
+    if (c->scale) change.scale = _mm512_maskz_loadu_ps(change.read, c->scale + block * c->block);
+    if (c->shift) change.shift = _mm512_maskz_loadu_ps(change.read, c->shift + block * c->block);
+    change.low = _mm512_set1_ps(c->low);
+    change.high = _mm512_set1_ps(c->high);
+    return change;
+}
+
+ALWAYS_INLINE __m512 changed(const struct lane_change *c, const float *from, const int changes) {
+    __m512 value = _mm512_maskz_loadu_ps(c->read, from);
+    if (!changes) return value;
+    value = _mm512_max_ps(c->low, _mm512_fmadd_ps(value, c->scale, c->shift));
+    return _mm512_maskz_min_ps(c->read, c->high, value);
+}
+
+/* `changes` and `slices`, 0 for any number, are constants after inlining. */
+ALWAYS_INLINE void narrow(const struct pm_bf16_pixels *p, const int changes, const int slices) {
+    const struct lane_change below = change_of(p, 0), above = change_of(p, 1);
     const float *from = p->from;
     for (ptrdiff_t i = 0; i < p->pixels * PM_BLOCK; i += PM_BLOCK, from += p->step) {
-        __m512 lower = _mm512_maskz_loadu_ps((__mmask16)read, from);
-        __m512 upper = _mm512_maskz_loadu_ps((__mmask16)(read >> PM_BLOCK), from + p->block);
-        lower *= gates[0];
-        upper *= gates[1];
-        for (int slice = 0; slice < p->slices; slice++) {
+        __m512 lower = changed(&below, from, changes), upper = changed(&above, from + p->block, changes);
+        for (int slice = 0; slice < (slices ? slices : p->slices); slice++) {
             __m512i pairs = (__m512i)_mm512_cvtne2ps_pbh(upper, lower);
             _mm512_storeu_si512(p->pairs + slice * p->slice + i, pairs);
             lower -= widened(_mm512_castsi512_si256(pairs));
             upper -= widened(_mm512_extracti64x4_epi64(pairs, 1));
         }
     }
+}
+
+void pm_bf16_narrow_avx512(const struct pm_bf16_pixels *p) {
+    if (p->change.scale && p->slices == 1) narrow(p, 1, 1);
+    else if (p->change.scale) narrow(p, 1, 0);
+    else if (p->slices == 1) narrow(p, 0, 1);
+    else narrow(p, 0, 0);
 }
 
 const struct pm_bf16_kernels pm_bf16_kernels_avx512 = {

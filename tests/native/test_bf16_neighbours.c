@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What convolutions in bf16 do for the layers before them: scale, shift and clamp are theirs while they round their
+ * input. Of numbers that bf16 holds (whole_nets.h). */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kernels/bf16.h"
+#include "net_check.h"
+#include "whole_nets.h"
+
+static const uint32_t three[] = {3, 3};
+
+static int missing(void) {
+    if (!pm_bf16_kernels()) print_message("this CPU, or POMONA_CPU, has no bf16\n");
+    return !pm_bf16_kernels();
+}
+
+/* x * scale + shift of five kinds, which starts with kind `first`; whole numbers up to 255 stay such that bf16 holds
+ * them, whatever number of times those without a shift follow. */
+static void maker_whole_affine(struct model_maker *maker, const char *name, const char *input, uint32_t channels,
+                               uint32_t first, int shifts) {
+    static const float scales[] = {1, -1, 0.5f, 2, 0}, shift_of[] = {-100, 255, 0, 0, 3};
+    char tensor[64];
+    maker_affine(maker, name, input, channels, 3);
+    snprintf(tensor, sizeof tensor, "%s/scale", name);
+    float *scale = maker_numbers(maker, tensor);
+    for (uint32_t c = 0; c < channels; c++) scale[c] = scales[(c + first) % 5];
+    maker_sum(maker, tensor);
+    snprintf(tensor, sizeof tensor, "%s/shift", name);
+    float *shift = maker_numbers(maker, tensor);
+    for (uint32_t c = 0; c < channels; c++) shift[c] = shifts ? shift_of[(c + first) % 5] : 0;
+    maker_sum(maker, tensor);
+}
+
+/* The layer is run by itself, in fp32, or its readers do what it does. */
+static void expect_alone(const struct model_maker *maker, const char *layer, int alone, const char *what) {
+    if ((runs_by(maker, POMONA_PRECISION_BF16, layer, "") >= 0) != alone)
+        fail_msg("%s: %s is %s", what, layer, alone ? "gone" : "still there");
+    if (runs_by(maker, POMONA_PRECISION_FP32, layer, "") < 0) fail_msg("%s: %s is gone in fp32", what, layer);
+}
+
+/* A map of a layer that takes no scale and shift of those that follow. */
+static void begin_map(struct model_maker *maker, uint32_t channels) {
+    spread_colours(maker, channels);
+    maker_node(maker, "concat", "map", "colours", NULL);
+}
+
+struct prologue_case {
+    uint32_t height, width, in, out;
+    const char *activation, *conv;
+};
+
+static void check_prologue(const struct prologue_case *p) {
+    struct model_maker maker;
+    char what[128];
+    snprintf(what, sizeof what, "prologue of %ux%ux%u, %s, %s", p->height, p->width, p->in, p->activation, p->conv);
+    begin_whole(&maker, p->height, p->width, p->in);
+    begin_map(&maker, p->in);
+    maker_whole_affine(&maker, "norm", "map", p->in, 0, 1);
+    maker_node(&maker, "activation", "act", "norm", p->activation);
+    short_conv(&maker, "window", "act", strstr(p->conv, "groups") ? p->in / 2 : p->in, p->out, p->conv);
+    maker_features(&maker, "window");
+    expect_alone(&maker, "norm", 0, what);
+    assert_int_equal(runs_by(&maker, POMONA_PRECISION_BF16, "window", "bf16"), 1);
+    check_graph_in(&maker, POMONA_PRECISION_BF16, what);
+    maker_end(&maker);
+}
+
+static void test_prologues(void **state) {
+    (void)state;
+    if (missing()) skip();
+    static const struct prologue_case cases[] = {
+        {7, 9, 24, 40, "{\"kind\": \"relu\"}", "{}"},
+        {7, 9, 6, 16, "{\"kind\": \"clip\", \"low\": 2, \"high\": 100}", "{}"},
+        {29, 31, 96, 17, "{\"kind\": \"relu6\"}", "{}"},
+        {61, 67, 192, 33, "{\"kind\": \"relu\"}", "{}"}, /* several sweeps */
+        {8, 9, 50, 64, "{\"kind\": \"relu\"}", "{\"strides\": [2, 2]}"},
+        {9, 8, 80, 48, "{\"kind\": \"relu\"}", "{\"groups\": 2}"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_prologue(&cases[i]);
+}
+
+/* As in DenseNet: layers of a block have scales of their own for maps that lie in one memory. The first reads a part
+ * of 32 channels, two of the next read all 56, one through a halo that another reader wants. */
+static void test_views(void **state) {
+    (void)state;
+    if (missing()) skip();
+    struct model_maker maker;
+    begin_whole(&maker, 17, 19, 3);
+    spread_colours(&maker, 32);
+    maker_whole_affine(&maker, "first", "colours", 32, 0, 1);
+    maker_node(&maker, "activation", "first_relu", "first", "{\"kind\": \"relu\"}");
+    short_conv(&maker, "grown", "first_relu", 32, 24, NULL);
+    float *pick = maker_numbers(&maker, "grown/kernel");
+    for (uint32_t i = 0; i < 32 * 24; i++) pick[i] = i / 24 == (i % 24 + 5) % 32;
+    maker_sum(&maker, "grown/kernel");
+    maker_node(&maker, "concat", "both", "colours,grown", NULL);
+    maker_whole_affine(&maker, "second", "both", 56, 1, 0);
+    short_conv(&maker, "a", "second", 56, 40, NULL);
+    maker_whole_affine(&maker, "third", "both", 56, 3, 0);
+    maker_node(&maker, "activation", "third_relu", "third", "{\"kind\": \"relu\"}");
+    short_conv(&maker, "b", "third_relu", 56, 40, NULL);
+    maker_conv(&maker, "c", "both", three, 56, 40, 0, "{\"dilations\": [2, 2], \"padding\": \"same\"}");
+    shorten(&maker, "c/kernel", 9 * 56 * 40);
+    maker_node(&maker, "concat", "all", "a,b,c", NULL);
+    maker_features(&maker, "all");
+    for (int i = 0; i < 3; i++) expect_alone(&maker, (const char *[]){"first", "second", "third"}[i], 0, "views");
+    check_graph_in(&maker, POMONA_PRECISION_BF16, "views");
+    maker_end(&maker);
+}
+
+/* Two convolutions read what one affine gives: both do it, unless a third reader needs it as it is. */
+static void check_two_readers(int third) {
+    struct model_maker maker;
+    begin_whole(&maker, 13, 11, 5);
+    begin_map(&maker, 34);
+    maker_whole_affine(&maker, "norm", "map", 34, 0, 1);
+    short_conv(&maker, "a", "norm", 34, 32, NULL);
+    short_conv(&maker, "b", "norm", 34, 34, NULL);
+    maker_node(&maker, "add", "sum", third ? "b,norm" : "b,map", NULL);
+    maker_node(&maker, "concat", "all", "a,sum", NULL);
+    maker_features(&maker, "all");
+    expect_alone(&maker, "norm", third, "two readers");
+    check_graph_in(&maker, POMONA_PRECISION_BF16, third ? "three readers" : "two readers");
+    maker_end(&maker);
+}
+
+/* The zeros around a map would be scaled and shifted too; an odd channel has no pair; sigmoid is no clamp. */
+static void check_refused(uint32_t channels, const char *activation, const char *conv) {
+    struct model_maker maker;
+    begin_whole(&maker, 12, 13, channels);
+    begin_map(&maker, channels);
+    maker_whole_affine(&maker, "norm", "map", channels, 0, 1);
+    maker_node(&maker, "activation", "act", "norm", activation);
+    short_conv(&maker, "a", "act", channels, channels, conv);
+    maker_features(&maker, "a");
+    expect_alone(&maker, "norm", 1, conv);
+    maker_end(&maker);
+}
+
+static void test_readers(void **state) {
+    (void)state;
+    if (missing()) skip();
+    check_two_readers(0);
+    check_two_readers(1);
+    check_refused(32, "{\"kind\": \"relu\"}", "{\"padding\": [1, 0, 1, 0]}");
+    check_refused(33, "{\"kind\": \"relu\"}", "{}");
+    check_refused(32, "{\"kind\": \"sigmoid\"}", "{}");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_prologues),
+        cmocka_unit_test(test_views),
+        cmocka_unit_test(test_readers),
+    };
+    int skipped = level_missing();
+    return skipped ? skipped : cmocka_run_group_tests(tests, NULL, NULL);
+}

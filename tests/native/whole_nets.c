@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "whole_nets.h"
+
+#include <math.h>
+#include <stdio.h>
+
+static const uint32_t one[] = {1, 1};
+
+void begin_whole(struct model_maker *maker, uint32_t height, uint32_t width, uint32_t seed) {
+    maker_begin(maker, height, width, seed);
+    cJSON *preprocess = cJSON_GetObjectItem(maker->graph, "preprocess");
+    cJSON_ReplaceItemInObject(preprocess, "divide", cJSON_Parse("[1, 1, 1]"));
+    cJSON_ReplaceItemInObject(preprocess, "subtract", cJSON_Parse("[0, 0, 0]"));
+}
+
+void spread_colours(struct model_maker *maker, uint32_t channels) {
+    maker_conv(maker, "colours", "input", one, 3, channels, 0, NULL);
+    float *kernel = maker_numbers(maker, "colours/kernel");
+    for (uint32_t i = 0; i < 3 * channels; i++) kernel[i] = i / channels == i % channels % 3;
+    maker_sum(maker, "colours/kernel");
+}
+
+void shorten(struct model_maker *maker, const char *name, uint32_t count) {
+    float *numbers = maker_numbers(maker, name);
+    for (uint32_t i = 0; i < count; i++) numbers[i] = fmaxf(-1, fminf(1, rintf(numbers[i] * 64) / 64));
+    maker_sum(maker, name);
+}
+
+void short_conv(struct model_maker *maker, const char *name, const char *input, uint32_t in, uint32_t out,
+                const char *attributes) {
+    char kernel[64];
+    snprintf(kernel, sizeof kernel, "%s/kernel", name);
+    maker_conv(maker, name, input, one, in, out, 0, attributes);
+    shorten(maker, kernel, in * out);
+}
