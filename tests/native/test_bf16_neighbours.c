@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What convolutions in bf16 do for the layers before them: scale, shift and clamp are theirs while they round their
- * input. Of numbers that bf16 holds (whole_nets.h). */
+/* What convolutions in bf16 and the layers before them do for each other: scale, shift and clamp are done while the
+ * input is rounded, and a depthwise convolution writes pairs itself. Of numbers that bf16 holds (whole_nets.h). */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -155,11 +155,101 @@ static void test_readers(void **state) {
     check_refused(32, "{\"kind\": \"sigmoid\"}", "{}");
 }
 
+struct pairs_case {
+    uint32_t height, width, channels, out;
+    const char *window, *activation, *conv;
+};
+
+/* Taps of one half, quarter ... of a number that bf16 holds, with one tap of a window alone: so is what it gives. */
+static void pick_taps(struct model_maker *maker, uint32_t channels) {
+    float *taps = maker_numbers(maker, "depthwise/kernel");
+    for (uint32_t i = 0; i < 9 * channels; i++) {
+        uint32_t c = i % channels;
+        taps[i] = i / channels == c % 9 ? ldexpf(c % 4 == 3 ? -1 : 1, -(int)(c % 3)) : 0;
+    }
+    maker_sum(maker, "depthwise/kernel");
+}
+
+/* A depthwise convolution, alone or with the convolution before it, and the one that reads its pairs. */
+static void check_pairs(const struct pairs_case *p, int banded) {
+    struct model_maker maker;
+    char what[160];
+    snprintf(what, sizeof what, "pairs of %ux%ux%u, %s, %s, %s%s", p->height, p->width, p->channels, p->window,
+             p->activation, p->conv, banded ? ", by bands" : "");
+    begin_whole(&maker, p->height, p->width, p->channels);
+    spread_colours(&maker, p->channels);
+    if (!banded) maker_node(&maker, "concat", "map", "colours", NULL);
+    maker_depthwise(&maker, "depthwise", banded ? "colours" : "map", three, p->channels, 0, p->window);
+    pick_taps(&maker, p->channels);
+    maker_node(&maker, "activation", "act", "depthwise", p->activation);
+    uint32_t in = strstr(p->conv, "groups") ? p->channels / 2 : p->channels;
+    short_conv(&maker, "window", "act", in, p->out, p->conv);
+    maker_features(&maker, "window");
+    assert_int_equal(runs_by(&maker, POMONA_PRECISION_BF16, "window", "bf16"), 1);
+    int clamps = strstr(p->activation, "leaky") == NULL;
+    assert_int_equal(runs_by(&maker, POMONA_PRECISION_BF16, "depthwise", "pairs"), clamps);
+    assert_int_equal(runs_by(&maker, POMONA_PRECISION_FP32, "depthwise", "pairs"), 0);
+    check_graph_in(&maker, POMONA_PRECISION_BF16, what);
+    maker_end(&maker);
+}
+
+static void test_pairs(void **state) {
+    (void)state;
+    if (missing()) skip();
+    static const char same[] = "{\"padding\": \"same\"}", relu[] = "{\"kind\": \"relu\"}",
+                      leaky[] = "{\"kind\": \"leaky_relu\", \"alpha\": 0.5}";
+    static const struct pairs_case cases[] = {
+        {7, 9, 24, 40, same, relu, "{}"},
+        {7, 9, 48, 16, same, leaky, "{}"}, /* an odd number of blocks */
+        {9, 7, 10, 24, same, relu, "{}"},
+        {29, 31, 96, 17, "{\"strides\": [2, 2], \"padding\": [0, 1, 0, 1]}", "{\"kind\": \"relu6\"}", "{}"},
+        {61, 67, 192, 33, "{\"dilations\": [2, 2], \"padding\": \"same\"}", relu, "{}"}, /* several sweeps */
+        {8, 9, 50, 64, same, relu, "{\"strides\": [2, 2]}"},
+        {9, 8, 80, 48, same, leaky, "{\"groups\": 2}"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int banded = 0; banded < 2; banded++) check_pairs(&cases[i], banded);
+}
+
+/* As MobileNet's: the convolution that reads pairs is run by the depthwise convolution after it. */
+static void test_pairs_for_bands(void **state) {
+    (void)state;
+    if (missing()) skip();
+    struct model_maker maker;
+    begin_whole(&maker, 33, 70, 9);
+    spread_colours(&maker, 40);
+    maker_depthwise(&maker, "depthwise", "colours", three, 40, 0, "{\"padding\": \"same\"}");
+    pick_taps(&maker, 40);
+    short_conv(&maker, "window", "depthwise", 40, 72, NULL);
+    maker_depthwise(&maker, "next", "window", three, 72, 1, "{\"padding\": \"same\"}");
+    maker_features(&maker, "next");
+    assert_int_equal(runs_by(&maker, POMONA_PRECISION_BF16, "depthwise", "pairs"), 1);
+    assert_int_equal(runs_by(&maker, POMONA_PRECISION_BF16, "next", "pairs"), 0);
+    check_graph_in(&maker, POMONA_PRECISION_BF16, "pairs for bands");
+    maker_end(&maker);
+}
+
+/* What somebody else reads stays in fp32. */
+static void test_no_pairs(void **state) {
+    (void)state;
+    if (missing()) skip();
+    struct model_maker maker;
+    begin_whole(&maker, 13, 11, 7);
+    spread_colours(&maker, 34);
+    maker_depthwise(&maker, "depthwise", "colours", three, 34, 0, "{\"padding\": \"same\"}");
+    pick_taps(&maker, 34);
+    short_conv(&maker, "window", "depthwise", 34, 34, NULL);
+    maker_node(&maker, "add", "sum", "window,depthwise", NULL);
+    maker_features(&maker, "sum");
+    assert_int_equal(runs_by(&maker, POMONA_PRECISION_BF16, "depthwise", "pairs"), 0);
+    check_graph_in(&maker, POMONA_PRECISION_BF16, "two readers");
+    maker_end(&maker);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_prologues),
-        cmocka_unit_test(test_views),
-        cmocka_unit_test(test_readers),
+        cmocka_unit_test(test_prologues), cmocka_unit_test(test_views),           cmocka_unit_test(test_readers),
+        cmocka_unit_test(test_pairs),     cmocka_unit_test(test_pairs_for_bands), cmocka_unit_test(test_no_pairs),
     };
     int skipped = level_missing();
     return skipped ? skipped : cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,6 +149,16 @@ static void find_producers(struct pm_graph *graph) {
     }
 }
 
+/* What its only reader would round to bf16 is written so: half the memory, and no pass of rounding. */
+static void find_pairs(struct pm_graph *graph) {
+    for (uint32_t i = 0; i < graph->node_count; i++) {
+        const struct pm_node *node = &graph->nodes[i];
+        if (node->folded || node->inputs[0] == 0) continue;
+        struct pm_node *before = &graph->nodes[node->inputs[0] - 1];
+        before->pairs = before->users == 1 && pm_conv_bf16_reads_pairs(node, before);
+    }
+}
+
 static int are_twins(const struct pm_node *a, const struct pm_node *b) {
     return a->layer == b->layer && a->input_count == b->input_count &&
            !memcmp(a->inputs, b->inputs, a->input_count * sizeof *a->inputs) &&
@@ -167,7 +177,8 @@ static void merge_twins(struct pm_graph *graph) {
         }
 }
 
-void pm_graph_fold(struct pm_graph *graph, int rounds) {
+void pm_graph_fold(struct pm_graph *graph, const struct pm_plan *plan) {
+    const int rounds = plan->bf16 && plan->slices == 1;
     merge_twins(graph);
     count_users(graph);
     drop_unused(graph);
@@ -185,4 +196,5 @@ void pm_graph_fold(struct pm_graph *graph, int rounds) {
     give_clamps(graph);
     make_whole(graph);
     find_producers(graph);
+    if (rounds) find_pairs(graph);
 }

@@ -105,6 +105,8 @@ static void find_lives(const struct pm_graph *graph, struct pm_map *maps, struct
         lives[v] =
             (struct life){.value = (int)v, .first = (int)v, .last = (int)v, .home = -1, .view = -1, .map = &maps[v]};
         maps[v] = (struct pm_map){.shape = *pm_graph_shape(graph, (int)v), .block = v ? PM_BLOCK : input_block(graph)};
+        maps[v].pairs = v && graph->nodes[v - 1].pairs;
+        if (maps[v].pairs) maps[v].shape.channels /= 2;
     }
     lives[graph->features].last = (int)graph->node_count + 1;
     maps[0].unit = graph->whole ? graph->unit : NULL;

@@ -37,10 +37,17 @@ struct pm_bf16_pixels {
 typedef void pm_bf16_narrow(const struct pm_bf16_pixels *pixels);
 pm_bf16_narrow pm_bf16_narrow_avx512;
 
+/* `pixels` pixels of one block, rounded to its half of each pixel of pairs, from the first one's half on. */
+typedef void pm_bf16_narrow_half(float *half, const float *from, ptrdiff_t pixels);
+pm_bf16_narrow_half pm_bf16_narrow_half_avx512;
+extern const struct pm_depthwise_variant pm_bf16_depthwise_avx512[];
+
 struct pm_bf16_kernels {
     const char *name;
     struct pm_conv_tiling conv[PM_CONV_TILINGS_MAX]; /* each takes all segments as one partial sum */
     pm_bf16_narrow *narrow;
+    pm_bf16_narrow_half *narrow_half;
+    const struct pm_depthwise_variant *depthwise; /* in fp32, of one block; outputs become their halves of pairs */
     void (*release)(void); /* NULL, or gives up what kernels hold of the thread's registers; after each layer */
     int whole_blocks;      /* every segment is one: a tap's 16 pairs, with zeros for weights that are not there */
     int beats_winograd;    /* multiplies more than as many times faster than fp32 as Winograd saves products */

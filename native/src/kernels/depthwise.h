@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The depthwise routines of a level, in fp32 and in fp64, and their rows of the table. The includer sets PM_VL. */
+/* The depthwise routines of a level, in fp32 and in fp64, and their rows of the table. The includer sets PM_VL; and
+ * DEPTHWISE_STORE where results in fp32, which are then all, become something else as they are stored. */
 #ifndef POMONA_KERNELS_DEPTHWISE_H
 #define POMONA_KERNELS_DEPTHWISE_H
 
@@ -21,7 +22,11 @@
 #define RV vf
 #define RV_LANES PM_VL
 #define RV_LOAD VLOAD
+#ifdef DEPTHWISE_STORE
+#define RV_STORE DEPTHWISE_STORE
+#else
 #define RV_STORE VSTORE
+#endif
 #define RV_SET VSET
 #define RV_CLAMP VCLAMP
 #define RV_CENTRED 1
@@ -29,6 +34,7 @@
 #define RV_PIXELS_3X3 DEPTHWISE_PIXELS_3X3
 #include "kernels/depthwise.inc.c"
 
+#ifndef DEPTHWISE_STORE
 #define REAL(name) name##_f64
 #define RV vd
 #define RV_LANES PM_DL
@@ -40,6 +46,7 @@
 #define RV_PIXELS DEPTHWISE_PIXELS
 #define RV_PIXELS_3X3 DEPTHWISE_PIXELS
 #include "kernels/depthwise.inc.c"
+#endif
 
 #define DEPTHWISE_VARIANTS(level, wide, real, sums)                                                                    \
     {"depthwise_" sums "_3x3_s1_" level, wide, 3, PM_BLOCK, depthwise_3x3_s1_##real},                                  \

@@ -15,7 +15,7 @@ int pm_conv_bf16_gathers(const struct pm_node *node, const struct pm_plan *plan)
 int pm_conv_bf16_suits(const struct pm_node *node, const struct pm_plan *plan) {
     const struct pm_map *in = &plan->maps[node->inputs[0]];
     int whole = in->block == PM_BLOCK && in->shape.channels / node->window.groups % 2 == 0;
-    return plan->bf16 && (whole || pm_conv_bf16_gathers(node, plan));
+    return plan->bf16 && (whole || in->pairs || pm_conv_bf16_gathers(node, plan));
 }
 
 struct pm_window pm_conv_bf16_window(const struct pm_node *node, const struct pm_plan *plan) {
@@ -24,13 +24,23 @@ struct pm_window pm_conv_bf16_window(const struct pm_node *node, const struct pm
     return window;
 }
 
-int pm_conv_bf16_takes(const struct pm_node *conv, const struct pm_node *before) {
+/* A 1x1 convolution of whole pairs of `channels`, and of nothing but them. */
+static int reads_pixels(const struct pm_node *conv, uint32_t channels) {
     const struct pm_window *window = &conv->window;
     for (int side = 0; side < 4; side++)
         if (window->padding[side]) return 0;
     return conv->layer == pm_layer_find("conv2d") && window->kernel[0] == 1 && window->kernel[1] == 1 && !conv->gate &&
-           before->shape.channels / window->groups % 2 == 0 && before->layer->takes & PM_IS_AFFINE &&
+           !conv->prologue && channels / window->groups % 2 == 0;
+}
+
+int pm_conv_bf16_takes(const struct pm_node *conv, const struct pm_node *before) {
+    return reads_pixels(conv, before->shape.channels) && before->layer->takes & PM_IS_AFFINE &&
            !before->epilogue.activation.function && before->inputs[0] > 0;
+}
+
+int pm_conv_bf16_reads_pairs(const struct pm_node *conv, const struct pm_node *before) {
+    return reads_pixels(conv, before->shape.channels) && before->layer->takes & PM_GIVES_PAIRS &&
+           before->window.groups == before->shape.channels;
 }
 
 uint64_t pm_conv_bf16_change_floats(const struct pm_node *node, const struct pm_plan *plan) {
@@ -75,6 +85,7 @@ static struct pm_map paired_map(const struct pm_map *in) {
 /* A line between blocks keeps the same pixel of all blocks out of one set of the L1 cache. */
 struct pm_map pm_conv_bf16_map(const struct pm_node *node, const struct pm_plan *plan, uint64_t floats) {
     const struct pm_map *in = &plan->maps[node->inputs[0]];
+    if (in->pairs) return *in;
     struct pm_map pairs = pm_conv_bf16_gathers(node, plan) ? gathered_map(node, in) : paired_map(in);
     pairs.block_stride = (ptrdiff_t)floats + PM_BLOCK;
     pairs.size = (uint64_t)pairs.block_stride * pm_map_blocks(&pairs);
@@ -92,6 +103,19 @@ void pm_conv_bf16_narrow_blocks(const struct pm_plan *plan, const struct pm_bf16
         if (blocks.change.scale) blocks.change.scale += 2 * blocks.change.block;
         if (blocks.change.shift) blocks.change.shift += 2 * blocks.change.block;
     }
+}
+
+int pm_conv_bf16_is_alone(const struct pm_node *node, ptrdiff_t block) {
+    return block % 2 == 0 && (block + 1) * PM_BLOCK >= node->shape.channels;
+}
+
+/* What stands for a missing half must be zeros: AMX multiplies them. */
+void pm_conv_bf16_narrow_row(const struct pm_node *node, const struct pm_plan *plan, ptrdiff_t block, const float *from,
+                             ptrdiff_t pixels, float *to) {
+    const struct pm_bf16_pixels alone = {
+        .from = from, .pairs = to, .pixels = pixels, .step = PM_BLOCK, .channels = PM_BLOCK, .slices = 1};
+    if (pm_conv_bf16_is_alone(node, block)) plan->bf16->narrow(&alone);
+    else plan->bf16->narrow_half(to, from, pixels);
 }
 
 static void gather(const struct pm_node *node, const struct pm_plan *plan, const float *from, uint64_t floats,

@@ -19,7 +19,7 @@ int pm_conv_bf16_gathers(const struct pm_node *node, const struct pm_plan *plan)
 struct pm_window pm_conv_bf16_window(const struct pm_node *node, const struct pm_plan *plan);
 
 /* The node's input as a map of pairs, with its distances between pixels and rows unless it is gathered. Its blocks hold
- * `floats` pairs, the first of them its origin. */
+ * `floats` pairs, the first of them its origin; but where it is one already it is that of the plan. */
 struct pm_map pm_conv_bf16_map(const struct pm_node *node, const struct pm_plan *plan, uint64_t floats);
 
 /* Rounds blocks of floats two by two, of `channels` channels in all, as `first` says of the first two; blocks of pairs
@@ -27,9 +27,19 @@ struct pm_map pm_conv_bf16_map(const struct pm_node *node, const struct pm_plan 
 void pm_conv_bf16_narrow_blocks(const struct pm_plan *plan, const struct pm_bf16_pixels *first, uint32_t channels,
                                 ptrdiff_t pairs);
 
+/* The node's value has no other half for that block's pairs. */
+int pm_conv_bf16_is_alone(const struct pm_node *node, ptrdiff_t block);
+
+/* Rounds `pixels` pixels of one block of the node's value to their halves of a map of pairs, from `to` on. */
+void pm_conv_bf16_narrow_row(const struct pm_node *node, const struct pm_plan *plan, ptrdiff_t block, const float *from,
+                             ptrdiff_t pixels, float *to);
+
 /* `before` does nothing but scale, shift and clamp channels, which `conv`, in bf16, can do while it rounds its input:
  * then it is the node's prologue. */
 int pm_conv_bf16_takes(const struct pm_node *conv, const struct pm_node *before);
+
+/* `conv`, in bf16, reads a map of pairs that `before` can write. */
+int pm_conv_bf16_reads_pairs(const struct pm_node *conv, const struct pm_node *before);
 
 /* Scales and shifts of the node's prologue, 0 floats where it has none. */
 uint64_t pm_conv_bf16_change_floats(const struct pm_node *node, const struct pm_plan *plan);

@@ -15,7 +15,7 @@
 #define ACTIVATED_PIXELS 128
 
 struct conv {
-    struct pm_map in; /* as the kernels see it: that of the plan, or one sweep of it in pairs */
+    struct pm_map in; /* as the kernels see it: that of the plan, or one sweep of it rounded to pairs */
     struct pm_tilings tilings;
     struct pm_panels panels; /* behind this, in the same block of memory */
     uint64_t change;         /* where the packed numbers of the prologue begin, behind the panels */
@@ -25,6 +25,7 @@ struct conv {
     ptrdiff_t input_pixel, input_run, output_run, residual_run;
     ptrdiff_t source_run; /* in the plan's map; input_run is in that which the kernels see */
     uint32_t sweep_runs, sweep_images;
+    int narrows; /* rounds its input to pairs first */
     int turning; /* runs are rows, too short for whole tiles: tiles go on in the next row */
 };
 
@@ -129,7 +130,8 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
     conv->tilings.in = &conv->in;
     conv->input_pixel = (ptrdiff_t)(tilings.window.stride[1] * seen.block);
     choose_runs(node, plan, conv);
-    if (slices) {
+    conv->narrows = slices && !seen.pairs;
+    if (conv->narrows) {
         conv->in = pm_conv_bf16_map(node, plan, sweep_floats(conv, 0, conv->sweep_runs));
         node->scratch_floats = conv->in.size * (uint64_t)slices * conv->sweep_images;
     }
@@ -220,7 +222,7 @@ static void run_panel(const struct sweep *s, const struct pm_panel *panel) {
     struct pm_conv_tile tile = tile_of(s, panel);
     const struct pm_conv_rows rows = {s->runs, conv->run_pixels, conv->input_run, conv->output_run, conv->residual_run};
     for (uint32_t i = s->first_image; i < s->first_image + s->images; i++) {
-        tile.input = conv->tilings.slices ? pairs_of(s, i) : first_corner(s, i);
+        tile.input = conv->narrows ? pairs_of(s, i) : first_corner(s, i);
         tile.output = output_of(s, panel, i);
         tile.residual = residual_of(s, &tile, panel, i);
         if (conv->turning) pm_conv_run_rows(panel->tiling, &tile, &rows);
@@ -252,7 +254,7 @@ static void run(const struct pm_node *node, const struct pm_run *run) {
         if (scales_weights(node, conv)) pm_conv_gate_weights(node, run, &conv->panels, s.first_image, run->scratch);
         for (s.first_run = 0; s.first_run < conv->runs; s.first_run += s.runs) {
             s.runs = smaller(conv->sweep_runs, conv->runs - s.first_run);
-            if (conv->tilings.slices) narrow_sweep(&s);
+            if (conv->narrows) narrow_sweep(&s);
             for (uint32_t p = 0; p < conv->panels.count; p++) run_panel(&s, &conv->panels.list[p]);
         }
     }
@@ -262,7 +264,7 @@ static void run(const struct pm_node *node, const struct pm_run *run) {
 void pm_conv_direct_enter(const struct pm_node *node, const struct pm_run *run, uint32_t image) {
     const struct conv *conv = node->state;
     struct sweep all = {node, conv, run, image, 1, 0, conv->runs, NULL};
-    if (conv->tilings.slices) narrow_sweep(&all);
+    if (conv->narrows) narrow_sweep(&all);
 }
 
 void pm_conv_direct_part(const struct pm_node *node, const struct pm_run *run, const struct pm_conv_part *part) {

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Convolution of each channel by itself. The node's state is the variant that runs it. */
+/* Convolution of each channel by itself. */
 #include "core/memory.h"
 #include "layers/conv_bands.h"
+#include "layers/conv_bf16.h"
 
 /* Vectors of a block before its taps: scale, shift, total. */
 #define HEAD 3
+
+/* What runs it: to floats, and to halves of pairs where no activation comes before they are rounded, or NULL. */
+struct depthwise {
+    const struct pm_depthwise_variant *floats, *halves;
+};
 
 static pomona_status read(struct pm_node *node, const cJSON *attributes, pomona_error *error) {
     const struct pm_tensor *kernel = pm_weight(node, "kernel");
@@ -34,11 +40,14 @@ static int takes(const struct pm_depthwise_variant *variant, const struct pm_pla
            window->dilation[1] == 1 && variant->input_pixel == (ptrdiff_t)(window->stride[1] * PM_BLOCK);
 }
 
-static const struct pm_depthwise_variant *choose(const struct pm_plan *plan, const struct pm_node *node) {
-    const struct pm_depthwise_variant *variant = plan->kernels->depthwise;
+static const struct pm_depthwise_variant *choose(const struct pm_depthwise_variant *variant, const struct pm_plan *plan,
+                                                 const struct pm_node *node) {
     while (!takes(variant, plan, node)) variant++;
     return variant;
 }
+
+/* Of one block. A row waits at the end of the node's scratch to become halves of pairs, unless it is stored so. */
+static uint64_t row_floats(const struct pm_node *node) { return (uint64_t)node->shape.width * PM_BLOCK; }
 
 static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
     const struct pm_map *in = &plan->maps[node->inputs[0]];
@@ -46,13 +55,16 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
         node->layer = pm_layer_find("conv2d"); /* reads and writes different lanes: a convolution of many groups */
         return node->layer->prepare(node, plan, error);
     }
-    struct pm_depthwise_variant *variant = node->state = pm_allocate(sizeof *variant);
-    POMONA_RETURN_IF(!variant, error, POMONA_OUT_OF_MEMORY, "layer %s: no memory", node->name);
-    *variant = *choose(plan, node);
-    node->kernel = variant->name;
+    struct depthwise *depthwise = node->state = pm_allocate_zeroed(1, sizeof *depthwise);
+    POMONA_RETURN_IF(!depthwise, error, POMONA_OUT_OF_MEMORY, "layer %s: no memory", node->name);
+    depthwise->floats = choose(plan->kernels->depthwise, plan, node);
+    if (node->pairs && !node->epilogue.activation.function)
+        depthwise->halves = choose(plan->bf16->depthwise, plan, node);
+    node->kernel = depthwise->halves ? depthwise->halves->name : depthwise->floats->name;
     uint64_t taps = (uint64_t)node->window.kernel[0] * node->window.kernel[1];
     node->packed_count = (taps + HEAD) * pm_map_blocks(in) * PM_BLOCK;
     if (node->producer) node->scratch_floats = pm_conv_bands_scratch(node, plan);
+    if (node->pairs) node->scratch_floats += row_floats(node);
     return POMONA_OK;
 }
 
@@ -67,7 +79,7 @@ static void pack(const struct pm_node *node, const struct pm_plan *plan, float *
     const struct pm_tensor *kernel = pm_weight(node, "kernel");
     uint64_t taps = kernel->dims[0] * kernel->dims[1];
     uint32_t channels = node->shape.channels;
-    for (uint32_t first = 0; first < pm_map_blocks(&plan->maps[node->value]) * PM_BLOCK; first += PM_BLOCK) {
+    for (uint32_t first = 0; first < pm_map_blocks(&plan->maps[node->inputs[0]]) * PM_BLOCK; first += PM_BLOCK) {
         pm_epilogue_pack(node, first, PM_BLOCK, packed, packed + PM_BLOCK);
         packed += 2 * PM_BLOCK;
         for (uint32_t c = first; c < first + PM_BLOCK; c++)
@@ -99,19 +111,40 @@ static struct pm_depthwise_row row_of(const struct pm_node *node, const struct p
     };
 }
 
+/* Where row `first` of a band goes: to its block, or to its half of one of pairs. */
+static float *output_of(const struct pm_node *node, const struct pm_run *run, const struct pm_band *band) {
+    const struct pm_map *out = &run->plan->maps[node->value];
+    float *to = pm_value(run, node->value, band->image) + (ptrdiff_t)band->first * out->row_stride;
+    if (!node->pairs) return to + band->block * out->block_stride;
+    return to + band->block / 2 * out->block_stride + band->block % 2 * (PM_BLOCK / 2);
+}
+
 static void run_rows(const struct pm_node *node, const struct pm_run *run, const struct pm_band *band) {
     const struct pm_map *in = &run->plan->maps[node->inputs[0]], *out = &run->plan->maps[node->value];
-    const struct pm_depthwise_variant *variant = node->state;
+    const struct depthwise *depthwise = node->state;
+    const int halves = depthwise->halves && !pm_conv_bf16_is_alone(node, band->block);
+    float *to = output_of(node, run, band);
+    float *waiting = node->pairs && !halves ? run->scratch + node->scratch_floats - row_floats(node) : NULL;
     struct pm_depthwise_row row = row_of(node, run, band->block);
     row.input = band->input;
-    row.output = pm_value(run, node->value, band->image) + band->block * out->block_stride +
-                 (ptrdiff_t)band->first * out->row_stride;
-    for (uint32_t y = 0; y < band->rows; y++) {
-        variant->run(&row);
-        pm_epilogue_activate(node, run, row.output, row.pixels * PM_BLOCK);
+    for (uint32_t y = 0; y < band->rows; y++, to += out->row_stride) {
+        row.output = waiting ? waiting : to;
+        (halves ? depthwise->halves : depthwise->floats)->run(&row);
+        if (!halves) pm_epilogue_activate(node, run, row.output, row.pixels * PM_BLOCK);
+        if (waiting) pm_conv_bf16_narrow_row(node, run->plan, band->block, waiting, row.pixels, to);
         row.input += node->window.stride[0] * in->row_stride;
-        row.output += out->row_stride;
     }
+}
+
+/* `rows` rows of one block, from `first` on. */
+static void run_block(const struct pm_node *node, const struct pm_run *run, uint32_t image, ptrdiff_t block,
+                      uint32_t first, uint32_t rows) {
+    const uint32_t *padding = node->window.padding;
+    const struct pm_map *in = &run->plan->maps[node->inputs[0]];
+    ptrdiff_t y = (ptrdiff_t)(first * node->window.stride[0]) - padding[PM_TOP];
+    const float *input = pm_value(run, node->inputs[0], image) + block * in->block_stride + y * in->row_stride -
+                         (ptrdiff_t)(padding[PM_LEFT] * PM_BLOCK);
+    run_rows(node, run, &(struct pm_band){image, first, rows, block, input});
 }
 
 static void run(const struct pm_node *node, const struct pm_run *run) {
@@ -119,14 +152,12 @@ static void run(const struct pm_node *node, const struct pm_run *run) {
         pm_conv_bands_run(node, run, run_rows);
         return;
     }
-    const uint32_t *padding = node->window.padding;
-    const struct pm_map *in = &run->plan->maps[node->inputs[0]];
-    ptrdiff_t corner = padding[PM_TOP] * in->row_stride + (ptrdiff_t)(padding[PM_LEFT] * PM_BLOCK);
+    const uint32_t height = node->shape.height, rows = node->pairs ? 1 : height;
+    const ptrdiff_t blocks = pm_map_blocks(&run->plan->maps[node->inputs[0]]), together = node->pairs ? 2 : 1;
     for (uint32_t i = 0; i < run->count; i++)
-        for (ptrdiff_t block = 0; block < pm_map_blocks(in); block++) {
-            const float *input = pm_value(run, node->inputs[0], i) - corner + block * in->block_stride;
-            run_rows(node, run, &(struct pm_band){i, 0, node->shape.height, block, input});
-        }
+        for (ptrdiff_t block = 0; block < blocks; block += together)
+            for (uint32_t y = 0; y < height; y += rows)
+                for (ptrdiff_t b = block; b < blocks && b < block + together; b++) run_block(node, run, i, b, y, rows);
 }
 
 const struct pm_layer pm_layer_depthwise_conv2d = {
@@ -134,7 +165,8 @@ const struct pm_layer pm_layer_depthwise_conv2d = {
     .roles = {"kernel", "?bias"},
     .min_inputs = 1,
     .max_inputs = 1,
-    .takes = PM_TAKES_PADDING | PM_TAKES_AFFINE | PM_TAKES_CLAMP | PM_TAKES_ACTIVATION | PM_TAKES_BANDS,
+    .takes =
+        PM_TAKES_PADDING | PM_TAKES_AFFINE | PM_TAKES_CLAMP | PM_TAKES_ACTIVATION | PM_TAKES_BANDS | PM_GIVES_PAIRS,
     .read = read,
     .infer = infer,
     .prepare = prepare,

@@ -25,10 +25,11 @@ struct pm_shape {
 /* Where the value of a node lies: floats, in the slice of the arena that belongs to one image. Channel c of pixel
  * (y, x) is at origin + (c / block) x block_stride + y x row_stride + x x block + c % block. `block` is PM_BLOCK, or
  * the number of channels for a network's input that only convolutions read: plain height x width x channels. The halo
- * is zero. */
+ * is zero. A map of pairs counts them for channels: what has no use but in bf16 is written so (kernels/bf16.h). */
 struct pm_map {
     struct pm_shape shape;
     uint32_t block;
+    int pairs;
     uint32_t halo[4];
     ptrdiff_t origin, row_stride, block_stride;
     uint64_t offset, size; /* of the whole, halo included */
@@ -71,7 +72,8 @@ struct pm_node {
     uint64_t unclamped;       /* bit i: a concatenation has to clamp its input i itself */
     int gate;                 /* 0, or a value of one pixel that its first input is multiplied by, see conv_gate.h */
     struct pm_node *prologue; /* NULL, or a folded node that it does to its input first, see conv_bf16.h */
-    struct pm_shape shape;    /* of its value */
+    int pairs;                /* its value is a map of pairs */
+    struct pm_shape shape;    /* of its value, in channels */
     int spread;               /* the second of its inputs is 1 x 1 x channels and meets every pixel of the first */
     uint32_t users;           /* readers of its value, the graph's output included */
     int folded;               /* its work is done by another node */
@@ -132,7 +134,8 @@ enum {
     PM_TAKES_BANDS = 512,      /* runs the convolution before it itself, where nobody else reads that one's value */
     PM_TAKES_GATE = 1024,      /* a product with one pixel before it is folded into `gate` */
     PM_IS_CROP = 2048,         /* its value is its input less window.padding: it may lie there */
-    PM_IS_PAD = 4096           /* its value is its input and window.padding as pixels: a halo may be them */
+    PM_IS_PAD = 4096,          /* its value is its input and window.padding as pixels: a halo may be them */
+    PM_GIVES_PAIRS = 8192      /* can write a map of pairs */
 };
 
 /* Errors made early pass through all that follows, and a short sum costs little: the first layers of a network are

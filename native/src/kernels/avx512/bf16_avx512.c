@@ -5,6 +5,7 @@
 #define PM_VL 16
 #define CONV_BROADCAST(from) ((vf)_mm512_set1_epi32(*(const pair_bits *)(from)))
 #define CONV_MULTIPLY_ADD(sum, x, weight) ((vf)_mm512_dpbf16_ps((__m512)(sum), (__m512bh)(weight), (__m512bh)(x)))
+#define DEPTHWISE_STORE(half, value) store_half(half, (__m512)(value))
 #include "kernels/bf16.h"
 #include "kernels/simd.h"
 
@@ -67,10 +68,24 @@ void pm_bf16_narrow_avx512(const struct pm_bf16_pixels *p) {
     else narrow(p, 0, 0);
 }
 
+ALWAYS_INLINE void store_half(float *half, __m512 value) {
+    _mm256_storeu_si256((__m256i *)half, (__m256i)_mm512_cvtneps_pbh(value));
+}
+
+void pm_bf16_narrow_half_avx512(float *half, const float *from, ptrdiff_t pixels) {
+    for (ptrdiff_t i = 0; i < pixels * PM_BLOCK; i += PM_BLOCK) store_half(half + i, _mm512_loadu_ps(from + i));
+}
+
+#include "kernels/depthwise.h"
+
+const struct pm_depthwise_variant pm_bf16_depthwise_avx512[] = {DEPTHWISE_VARIANTS("avx512", 0, f32, "pairs")};
+
 const struct pm_bf16_kernels pm_bf16_kernels_avx512 = {
     .name = "avx512",
     .conv = {CONV_TILING(14, 2, 16, "conv_bf16_14x32_s1_avx512"), CONV_TILING(14, 2, 32, "conv_bf16_14x32_s2_avx512"),
              CONV_TILING(14, 2, 0, "conv_bf16_14x32_avx512"), CONV_TILING(14, 1, 16, "conv_bf16_14x16_s1_avx512"),
              CONV_TILING(14, 1, 32, "conv_bf16_14x16_s2_avx512"), CONV_TILING(14, 1, 0, "conv_bf16_14x16_avx512")},
     .narrow = pm_bf16_narrow_avx512,
+    .narrow_half = pm_bf16_narrow_half_avx512,
+    .depthwise = pm_bf16_depthwise_avx512,
 };
