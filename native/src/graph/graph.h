@@ -31,8 +31,9 @@ void pm_graph_close(struct pm_graph *graph);
 const struct pm_shape *pm_graph_shape(const struct pm_graph *graph, int value);
 
 /* Moves paddings, batch norms, additions and clamps into their neighbours, and marks nodes that nobody needs. Lets the
- * input map hold whole numbers where preprocessing and its readers allow. */
-void pm_graph_fold(struct pm_graph *graph);
+ * input map hold whole numbers where preprocessing and its readers allow. Of the plan, kernels and precision are there.
+ */
+void pm_graph_fold(struct pm_graph *graph, const struct pm_plan *plan);
 
 /* Places the values in the arena: maps[node_count + 1], by value. LIMIT when a slice would exceed PM_MAX_SLICE. */
 #define PM_MAX_SLICE ((uint64_t)4 << 30)

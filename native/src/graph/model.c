@@ -92,13 +92,13 @@ static pomona_status build(pomona_model *model, const uint8_t *data, size_t leng
     pomona_status status = pm_container_open(&container, data, length, error);
     if (!status) status = pm_graph_read(&model->graph, &container, error);
     if (!status) {
-        pm_graph_fold(&model->graph);
+        model->plan.kernels = pm_kernels_at_most(pm_cpu_allowed());
+        pm_graph_fold(&model->graph, &model->plan);
         model->maps = pm_allocate_zeroed((size_t)model->graph.node_count + 1, sizeof *model->maps);
         if (!model->maps) status = pm_fail(error, POMONA_OUT_OF_MEMORY, "no memory to plan the arena");
     }
     if (!status) status = pm_graph_place(&model->graph, model->maps, &model->plan.slice, error);
     if (!status) {
-        model->plan.kernels = pm_kernels_at_most(pm_cpu_allowed());
         model->plan.maps = model->maps;
         status = pack_nodes(model, error);
     }
