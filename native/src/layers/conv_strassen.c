@@ -14,12 +14,13 @@
 #include "core/memory.h"
 #include "layers/conv_method.h"
 
-/* Input floats of a band: a quarter of it, and two of the output, share a 1 MiB L2 cache. */
+/* Floats of a band, of its input or its output if that is larger: a quarter of either and more share a 1 MiB L2 cache.
+ */
 #define BAND_FLOATS ((uint64_t)1280 * 1024 / sizeof(float))
 
 /* Below these the passes cost more than the products that they replace; measured. */
-#define MIN_CHANNELS 256
-#define MIN_PIXELS 100
+#define MIN_CHANNELS 128
+#define MIN_PIXELS 64
 
 /* Whence a product has its input: a half of the map's blocks, or the sum, all of it or what the second half has. */
 enum source { MAP_FIRST, MAP_SECOND, SUM, SUM_SECOND, NOTHING };
@@ -74,7 +75,8 @@ static void choose_shapes(const struct pm_node *node, const struct pm_plan *plan
     const struct pm_map *in = input_map(node, plan), *out = &plan->maps[node->value];
     const struct pm_map *residual = node->epilogue.residual < 0 ? out : &plan->maps[node->epilogue.residual];
     uint32_t width = out->shape.width, height = out->shape.height;
-    uint64_t floats = (uint64_t)height * width * in->shape.channels, bands = (floats + BAND_FLOATS - 1) / BAND_FLOATS;
+    uint32_t channels = in->shape.channels > out->shape.channels ? in->shape.channels : out->shape.channels;
+    uint64_t floats = (uint64_t)height * width * channels, bands = (floats + BAND_FLOATS - 1) / BAND_FLOATS;
     s->bands = bands < height / 2 ? (uint32_t)bands : height / 2;
     s->residual_row = residual->row_stride;
     s->dense = in->row_stride == (ptrdiff_t)(width * PM_BLOCK) && out->row_stride == in->row_stride &&
