@@ -132,9 +132,9 @@ struct pm_kernels {
     /* out[i] = clamp(a[i] + b[i]), and the same of a[i] x b[i]; `out` may be `a` or `b`. count: a multiple of 16, as
      * below */
     void (*add)(float *out, const float *a, const float *b, ptrdiff_t count, float low, float high);
+    void (*multiply)(float *out, const float *a, const float *b, ptrdiff_t count, float low, float high);
     /* out[i] = a[i] - b[i]; NULL at the scalar level, where no layer wants it */
     void (*subtract)(float *out, const float *a, const float *b, ptrdiff_t count);
-    void (*multiply)(float *out, const float *a, const float *b, ptrdiff_t count, float low, float high);
     /* out[p][c] = clamp(in[p][c] x scale[c] + shift[c]) over `pixels` pixels of one block */
     void (*affine)(float *out, const float *in, const float *scale, const float *shift, ptrdiff_t pixels, float low,
                    float high);

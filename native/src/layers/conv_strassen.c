@@ -22,20 +22,16 @@
 #define MIN_CHANNELS 128
 #define MIN_PIXELS 64
 
-/* Whence a product has its input: a half of the map's blocks, or the sum, all of it or what the second half has. */
-enum source { MAP_FIRST, MAP_SECOND, SUM, SUM_SECOND, NOTHING };
-
-/* In the order in which they run and their weights lie. The last one has no products: it ends what was summed. */
+/* In the order in which they run and their weights lie. The last one multiplies nothing: it ends what was summed. */
 enum { P7, P5, P1, P2, P6, P4, P3, NONE, PRODUCTS };
 static const struct product {
-    enum source source;
-    int out;              /* half of the output's blocks */
+    int sum;              /* its input is the sum of the map's quarters, not the map */
+    int in, out;          /* halves of the blocks: of the input that has weights, and of the output */
     double factors[2][2]; /* of the kernel's quarters, [input][output] */
 } products[PRODUCTS] = {
-    [P1] = {MAP_FIRST, 0, {{1, 0}, {0, 0}}},  [P2] = {MAP_SECOND, 0, {{0, 0}, {1, 0}}},
-    [P3] = {SUM_SECOND, 1, {{0, 0}, {0, 1}}}, [P4] = {MAP_SECOND, 0, {{-1, 1}, {1, -1}}},
-    [P5] = {SUM, 1, {{-1, 1}, {0, 0}}},       [P6] = {SUM, 0, {{1, -1}, {0, 1}}},
-    [P7] = {SUM, 0, {{0, -1}, {0, 1}}},       [NONE] = {NOTHING, 1, {{0, 0}, {0, 0}}},
+    [P1] = {0, 0, 0, {{1, 0}, {0, 0}}},   [P2] = {0, 1, 0, {{0, 0}, {1, 0}}},   [P3] = {1, 1, 1, {{0, 0}, {0, 1}}},
+    [P4] = {0, 1, 0, {{-1, 1}, {1, -1}}}, [P5] = {1, 0, 1, {{-1, 1}, {0, 0}}},  [P6] = {1, 0, 0, {{1, -1}, {0, 1}}},
+    [P7] = {1, 0, 0, {{0, -1}, {0, 1}}},  [NONE] = {0, 0, 1, {{0, 0}, {0, 0}}},
 };
 
 /* Parts of the output that wait for more products. */
@@ -48,7 +44,7 @@ struct strassen {
     int dense, turning;              /* as in conv_direct.c */
     ptrdiff_t sum_block, part_block; /* floats between blocks; their rows lie as those of input and output */
     ptrdiff_t residual_row;
-    /* Of the map's blocks; of the sum's; and of as many of these as the second half has. */
+    /* Of the map's blocks, of the sum's, and of these once more as the second half has them. */
     struct pm_segment segments[];
 };
 
@@ -95,11 +91,11 @@ static void list_segments(const struct pm_map *in, struct strassen *s) {
     }
 }
 
-/* Numbers that a product sums. */
+/* Numbers that a product sums, of so many channels. */
 static uint64_t depth_of(const struct strassen *s, const struct product *p, uint32_t channels) {
-    if (p->source == NOTHING) return 0;
     uint64_t first = (uint64_t)s->in[0] * PM_BLOCK;
-    return p->source == MAP_SECOND || p->source == SUM_SECOND ? channels - first : first;
+    if (p == &products[NONE]) return 0;
+    return p->in ? channels - first : first;
 }
 
 static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
@@ -205,17 +201,11 @@ static void activate(const struct band *b, const struct pm_conv_tile *tile, int 
 
 /* Input and weights of a product. */
 static struct pm_conv_tile tile_of(const struct band *b, const struct product *p, int lower) {
-    static const int from_map[] = {[MAP_FIRST] = 1, [MAP_SECOND] = 1, [NOTHING] = 0};
     const struct strassen *s = b->s;
-    ptrdiff_t first = s->in[0], second = s->in[1], blocks = first + second;
-    const ptrdiff_t begins[] = {
-        [MAP_FIRST] = 0, [MAP_SECOND] = first, [SUM] = blocks, [SUM_SECOND] = blocks + first, [NOTHING] = 0};
-    const ptrdiff_t counts[] = {
-        [MAP_FIRST] = first, [MAP_SECOND] = second, [SUM] = first, [SUM_SECOND] = second, [NOTHING] = 0};
     return (struct pm_conv_tile){
-        .input = from_map[p->source] ? input_of(b, lower, 0) : b->sum,
-        .segments = s->segments + begins[p->source],
-        .segment_count = counts[p->source],
+        .input = p->sum ? b->sum : input_of(b, lower, 0),
+        .segments = s->segments + (p->sum ? s->in[0] + s->in[1] : 0) + (p->in ? s->in[0] : 0),
+        .segment_count = p == &products[NONE] ? 0 : (ptrdiff_t)s->in[p->in],
         .partial_segments = pm_partial_segments(b->node),
         .input_pixel = PM_BLOCK,
         .output_block = s->part_block,
