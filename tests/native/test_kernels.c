@@ -48,14 +48,14 @@ static void check(float found, struct expected expected, const char *name) {
 
 struct conv_case {
     const struct pm_conv_tiling *tiling;
-    int pixels, segments, residual, clamped, at_end;
+    int pixels, segments, residual, begun, clamped, at_end;
     ptrdiff_t distance;
     ptrdiff_t lengths[MAX_SEGMENTS];
 };
 
-/* All memory of one case; output and residual have a gap between their blocks, which nobody may write to. */
+/* All memory of one case; output, residual and beginning have a gap between their blocks, which nobody may write to. */
 struct conv_memory {
-    struct guarded input, weights, scale, shift, residual, output;
+    struct guarded input, weights, scale, shift, residual, begin, output;
     struct pm_segment segments[MAX_SEGMENTS];
     struct pm_conv_tile tile;
     ptrdiff_t depth, output_floats;
@@ -70,13 +70,14 @@ static struct conv_memory set_up(const struct conv_case *c) {
         end += (c->pixels - 1) * c->distance + c->lengths[s];
         m.depth += c->lengths[s];
     }
-    ptrdiff_t output_block = pixels + GAP, residual_block = pixels + 2 * GAP;
+    ptrdiff_t output_block = pixels + GAP, residual_block = pixels + 2 * GAP, begin_block = pixels + 3 * GAP;
     m.output_floats = (blocks - 1) * output_block + pixels;
     m.input = random_floats((size_t)end, c->at_end);
     m.weights = random_floats((size_t)(m.depth * m.outputs), c->at_end);
     m.scale = random_floats((size_t)m.outputs, c->at_end);
     m.shift = random_floats((size_t)m.outputs, c->at_end);
     m.residual = random_floats((size_t)((blocks - 1) * residual_block + pixels), c->at_end);
+    m.begin = random_floats((size_t)((blocks - 1) * begin_block + pixels), c->at_end);
     m.output = guarded_floats((size_t)m.output_floats, c->at_end);
     for (ptrdiff_t i = 0; i < m.output_floats; i++) m.output.data[i] = UNTOUCHED;
     m.tile = (struct pm_conv_tile){.input = m.input.data,
@@ -84,25 +85,28 @@ static struct conv_memory set_up(const struct conv_case *c) {
                                    .scale = m.scale.data,
                                    .shift = m.shift.data,
                                    .residual = c->residual ? m.residual.data : NULL,
+                                   .begin = c->begun ? m.begin.data : NULL,
                                    .output = m.output.data,
                                    .segment_count = c->segments,
                                    .partial_segments = 1 + c->segments % 3,
                                    .input_pixel = c->distance,
                                    .output_block = output_block,
                                    .residual_block = residual_block,
+                                   .begin_block = begin_block,
                                    .low = c->clamped ? 0 : -INFINITY,
                                    .high = c->clamped ? 0.5f : INFINITY};
     return m;
 }
 
 static void tear_down(struct conv_memory *m) {
-    struct guarded *all[] = {&m->input, &m->weights, &m->scale, &m->shift, &m->residual, &m->output};
+    struct guarded *all[] = {&m->input, &m->weights, &m->scale, &m->shift, &m->residual, &m->begin, &m->output};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free_guarded(all[i]);
 }
 
 static struct expected expect_conv(const struct conv_case *c, const struct conv_memory *m, int wide, int pixel,
                                    int channel) {
-    double sum = 0, magnitude = 0;
+    ptrdiff_t first = channel / PM_BLOCK * m->tile.begin_block + pixel * PM_BLOCK + channel % PM_BLOCK;
+    double sum = c->begun ? m->begin.data[first] : 0, magnitude = fabs(sum);
     const float *weight = m->weights.data + channel;
     for (int s = 0; s < c->segments; s++)
         for (ptrdiff_t k = 0; k < c->lengths[s]; k++, weight += m->outputs) {
@@ -111,13 +115,13 @@ static struct expected expect_conv(const struct conv_case *c, const struct conv_
             magnitude += fabs(product);
         }
     ptrdiff_t slot = channel / PM_BLOCK * m->tile.residual_block + pixel * PM_BLOCK + channel % PM_BLOCK;
-    return finish(sum, magnitude, m->depth, wide, m->scale.data[channel], m->shift.data[channel],
+    return finish(sum, magnitude, m->depth + 1, wide, m->scale.data[channel], m->shift.data[channel],
                   c->residual ? m->residual.data[slot] : 0, m->tile.low, m->tile.high);
 }
 
 /* A turning kernel that goes back to the first windows gives their bits again, GAP floats behind those before. */
 static void check_turning(const struct conv_case *c, const struct conv_memory *m) {
-    float turned[PM_CONV_PIXELS_MAX * PM_BLOCK + GAP];
+    float turned[PM_CONV_PIXELS_MAX * PM_BLOCK + GAP], begin[PM_CONV_PIXELS_MAX * PM_BLOCK + GAP];
     assert_int_equal(c->tiling->blocks, 1);
     for (int turn = 1; turn < c->pixels; turn++) {
         struct pm_conv_tile tile = m->tile;
@@ -127,6 +131,10 @@ static void check_turning(const struct conv_case *c, const struct conv_memory *m
         tile.residual_turn = -turn * PM_BLOCK;
         tile.output_turn = GAP;
         tile.output = turned;
+        for (int pixel = 0; c->begun && pixel < c->pixels; pixel++)
+            memcpy(begin + pixel * PM_BLOCK + (pixel < turn ? 0 : GAP),
+                   m->begin.data + (pixel < turn ? pixel : pixel - turn) * PM_BLOCK, PM_BLOCK * sizeof *begin);
+        if (c->begun) tile.begin = begin;
         c->tiling->turning[c->pixels - 1](&tile);
         for (int pixel = 0; pixel < c->pixels; pixel++) {
             int again = pixel < turn ? pixel : pixel - turn;
@@ -155,7 +163,7 @@ static const struct {
     int segments;
     ptrdiff_t lengths[MAX_SEGMENTS];
 } windows[] = {
-    {1, {16}}, {2, {16, 16}}, {3, {16, 16, 8}}, {4, {16, 16, 16, 16}}, {5, {16, 16, 16, 16, 1}},
+    {1, {16}}, {2, {16, 16}}, {3, {16, 16, 8}}, {4, {16, 16, 16, 16}}, {5, {16, 16, 16, 16, 1}},  {0, {0}},
     {1, {1}},  {1, {3}},      {2, {11, 7}},     {3, {9, 9, 9}},        {5, {21, 21, 21, 21, 21}},
 };
 
@@ -165,13 +173,14 @@ static int check_tiling(const struct pm_conv_tiling *tiling, int scalar) {
     for (size_t w = 0; w < sizeof windows / sizeof *windows; w++)
         for (int pixels = 1; pixels <= tiling->pixels; pixels++)
             for (size_t d = 0; d < (tiling->input_pixel ? 1 : sizeof any / sizeof *any); d++)
-                for (int way = 0; way < 8; way++, cases++) {
+                for (int way = 0; way < (scalar || tiling->wide ? 8 : 16); way++, cases++) {
                     struct conv_case c = {.tiling = tiling,
                                           .pixels = pixels,
                                           .segments = windows[w].segments,
                                           .residual = way & 1,
                                           .clamped = way >> 1 & 1,
-                                          .at_end = way >> 2,
+                                          .at_end = way >> 2 & 1,
+                                          .begun = way >> 3,
                                           .distance = tiling->input_pixel ? tiling->input_pixel : any[d]};
                     memcpy(c.lengths, windows[w].lengths, sizeof c.lengths);
                     check_conv(&c, scalar);

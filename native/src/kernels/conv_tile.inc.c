@@ -69,7 +69,11 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
     const int turn = t->turn;
     conv_sums sum;
     conv_sums total __attribute__((aligned(PM_VL * sizeof(float))));
-    for (int parts = 0;; parts++) {
+    int parts = t->begin != NULL;
+    if (parts)
+        EACH_SUM total[i][j] = VLOAD(t->begin + j / PM_VB * t->begin_block + j % PM_VB * PM_VL + i * PM_BLOCK +
+                                     (turning && i >= turn ? t->output_turn : 0));
+    for (;; parts++) {
         const struct pm_segment *stop = end - segment > t->partial_segments ? segment + t->partial_segments : end;
         EACH_SUM sum[i][j] = (vf){0};
         for (; segment < stop; segment++) {

@@ -9,6 +9,10 @@ static void add(float *out, const float *a, const float *b, ptrdiff_t count, flo
     for (ptrdiff_t i = 0; i < count; i += PM_VL) VSTORE(out + i, VCLAMP(VLOAD(a + i) + VLOAD(b + i), lowest, highest));
 }
 
+static void subtract(float *out, const float *a, const float *b, ptrdiff_t count) {
+    for (ptrdiff_t i = 0; i < count; i += PM_VL) VSTORE(out + i, VLOAD(a + i) - VLOAD(b + i));
+}
+
 static void multiply(float *out, const float *a, const float *b, ptrdiff_t count, float low, float high) {
     const vf lowest = VSET(low), highest = VSET(high);
     for (ptrdiff_t i = 0; i < count; i += PM_VL) VSTORE(out + i, VCLAMP(VLOAD(a + i) * VLOAD(b + i), lowest, highest));

@@ -33,6 +33,7 @@ struct pm_conv_tile {
     const float *weights;       /* [sum of segment lengths][blocks x 16] */
     const float *scale, *shift; /* [blocks x 16] each; NULL, which sums in fp32 alone take: store them bare */
     const float *residual;      /* NULL, or addressed as `output` is, by its own block stride */
+    const float *begin;         /* the same: what the sum begins with; in fp32 alone */
     float *output;
     const struct pm_segment *segments;
     ptrdiff_t segment_count;
@@ -41,6 +42,7 @@ struct pm_conv_tile {
     ptrdiff_t input_pixel;      /* floats between the windows of two neighbouring outputs */
     ptrdiff_t output_block;     /* floats between output blocks */
     ptrdiff_t residual_block;   /* the same of `residual` */
+    ptrdiff_t begin_block;      /* and of `begin`, whose rows lie as those of the output */
     float low, high;            /* -INFINITY and INFINITY for no clamp */
     /* Where the tile goes on in the next row, for turning kernels: from pixel `turn` on, so many more floats. */
     int turn;
@@ -131,6 +133,8 @@ struct pm_kernels {
      * below */
     void (*add)(float *out, const float *a, const float *b, ptrdiff_t count, float low, float high);
     void (*multiply)(float *out, const float *a, const float *b, ptrdiff_t count, float low, float high);
+    /* out[i] = a[i] - b[i]; NULL at the scalar level, where no layer wants it */
+    void (*subtract)(float *out, const float *a, const float *b, ptrdiff_t count);
     /* out[p][c] = clamp(in[p][c] x scale[c] + shift[c]) over `pixels` pixels of one block */
     void (*affine)(float *out, const float *in, const float *scale, const float *shift, ptrdiff_t pixels, float low,
                    float high);

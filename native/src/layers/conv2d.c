@@ -28,8 +28,13 @@ static pomona_status infer(struct pm_node *node, const struct pm_shape *inputs, 
     return pm_kernel_infer(node, inputs, kernel->dims[2] * groups, out, error);
 }
 
+static const struct pm_conv_method *choose(const struct pm_node *node, const struct pm_plan *plan) {
+    if (pm_conv_winograd_suits(node, plan)) return &pm_conv_winograd;
+    return pm_conv_strassen_suits(node, plan, &plan->maps[node->inputs[0]].shape) ? &pm_conv_strassen : &pm_conv_direct;
+}
+
 static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
-    node->method = pm_conv_winograd_suits(node, plan) ? &pm_conv_winograd : &pm_conv_direct;
+    node->method = choose(node, plan);
     return node->method->prepare(node, plan, error);
 }
 

@@ -46,12 +46,6 @@ static int scales_weights(const struct pm_node *node, const struct conv *conv) {
     return node->gate && !conv->tilings.slices;
 }
 
-/* Whether tiles that end with the row would leave much of the registers empty. */
-static int turns(const struct pm_conv_tiling *tiling, uint32_t width) {
-    uint32_t pixels = (uint32_t)tiling->pixels, tiles = (width + pixels - 1) / pixels;
-    return tiling->turning && width >= pixels && 6 * width <= 5 * tiles * pixels;
-}
-
 static void choose_runs(const struct pm_node *node, const struct pm_plan *plan, struct conv *conv) {
     const struct pm_window *window = &node->window;
     const struct pm_map *in = &plan->maps[node->inputs[0]], *out = &plan->maps[node->value];
@@ -73,7 +67,7 @@ static void choose_runs(const struct pm_node *node, const struct pm_plan *plan, 
         conv->last_pixels = pixels;
     }
     conv->run_pixels = pixels;
-    conv->turning = !dense && turns(conv->tilings.narrow, pixels);
+    conv->turning = !dense && pm_conv_turns(conv->tilings.narrow, pixels);
     conv->source_run = dense ? (ptrdiff_t)pixels * in->block : (ptrdiff_t)window->stride[0] * in->row_stride;
     conv->input_run = dense ? conv->source_run : (ptrdiff_t)window->stride[0] * conv->in.row_stride;
     conv->output_run = dense ? (ptrdiff_t)pixels * PM_BLOCK : out->row_stride;

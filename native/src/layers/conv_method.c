@@ -10,6 +10,11 @@ const struct pm_conv_tiling *pm_conv_tiling(const struct pm_conv_tiling *list, i
     return NULL;
 }
 
+int pm_conv_turns(const struct pm_conv_tiling *tiling, uint32_t width) {
+    uint32_t pixels = (uint32_t)tiling->pixels, tiles = (width + pixels - 1) / pixels;
+    return tiling->turning && width >= pixels && 6 * width <= 5 * tiles * pixels;
+}
+
 void pm_conv_run_tiles(const struct pm_conv_tiling *tiling, struct pm_conv_tile tile, uint32_t pixels) {
     uint32_t tiles = (pixels + (uint32_t)tiling->pixels - 1) / (uint32_t)tiling->pixels;
     for (uint32_t i = 0; i < tiles; i++) {
@@ -18,6 +23,7 @@ void pm_conv_run_tiles(const struct pm_conv_tiling *tiling, struct pm_conv_tile 
         tile.input += (ptrdiff_t)now * tile.input_pixel;
         tile.output += (ptrdiff_t)now * PM_BLOCK;
         if (tile.residual) tile.residual += (ptrdiff_t)now * PM_BLOCK;
+        if (tile.begin) tile.begin += (ptrdiff_t)now * PM_BLOCK;
     }
 }
 
@@ -36,6 +42,7 @@ void pm_conv_run_rows(const struct pm_conv_tiling *tiling, const struct pm_conv_
         tile.input += (ptrdiff_t)now * tile.input_pixel + (turns ? tile.input_turn : 0);
         tile.output += (ptrdiff_t)now * PM_BLOCK + (turns ? tile.output_turn : 0);
         if (tile.residual) tile.residual += (ptrdiff_t)now * PM_BLOCK + (turns ? tile.residual_turn : 0);
+        if (tile.begin) tile.begin += (ptrdiff_t)now * PM_BLOCK + (turns ? tile.output_turn : 0);
         column = turns ? now - left : column + now;
     }
 }
