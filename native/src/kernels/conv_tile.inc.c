@@ -20,7 +20,12 @@
 
 #define CONV_VECTORS_MAX 4
 #define CONV_LINE 16 /* floats of a cache line */
-#define CONV_TO_L2 2 /* locality of a prefetch */
+#define CONV_TO_L2 2 /* localities of a prefetch */
+#define CONV_TO_L1 3
+
+/* Maps beyond the L2 cache: broad tiles bring the pixels of the next one while they multiply, a line a step. Narrow
+ * ones gain nothing. */
+#define CONV_FETCHES_NEXT (PM_VL == 16)
 
 typedef vf conv_sums[PM_CONV_PIXELS_MAX][CONV_VECTORS_MAX];
 
@@ -78,7 +83,11 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
             UNROLL for (int i = 0; i < pixels; i++) at[i] = a + i * distance + (turning && i >= turn ? input_turn : 0);
             const ptrdiff_t length = segment->length;
             if ((constant_distance || turning) && length == PM_BLOCK) {
-                UNROLL for (int k = 0; k < PM_BLOCK; k++) STEP(k);
+                UNROLL for (int k = 0; k < PM_BLOCK; k++) {
+                    if (CONV_FETCHES_NEXT && constant_distance && k < pixels)
+                        __builtin_prefetch(a + (pixels + k) * distance, 0, CONV_TO_L1);
+                    STEP(k);
+                }
             } else {
                 PM_PRAGMA(GCC unroll 1) for (ptrdiff_t k = 0; k < length; k++) STEP(k);
             }
