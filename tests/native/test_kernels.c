@@ -63,7 +63,7 @@ struct conv_memory {
 };
 
 static struct conv_memory set_up(const struct conv_case *c) {
-    struct conv_memory m = {.outputs = c->tiling->blocks * PM_BLOCK};
+    struct conv_memory m = {.outputs = (int)pm_tiling_outputs(c->tiling)};
     ptrdiff_t end = 0, pixels = (ptrdiff_t)c->pixels * PM_BLOCK, blocks = c->tiling->blocks;
     for (int s = 0; s < c->segments; s++) { /* one plane after the other, so that the last read is the last float */
         m.segments[s] = (struct pm_segment){end, c->lengths[s]};
@@ -152,6 +152,8 @@ static void check_conv(const struct conv_case *c, int scalar) {
         for (int channel = 0; channel < m.outputs; channel++)
             check(m.output.data[channel / PM_BLOCK * m.tile.output_block + pixel * PM_BLOCK + channel % PM_BLOCK],
                   expect_conv(c, &m, scalar || c->tiling->wide, pixel, channel), c->tiling->name);
+    for (int slot = m.outputs; slot < c->tiling->blocks * PM_BLOCK; slot++) /* of a half */
+        for (int pixel = 0; pixel < c->pixels; pixel++) assert_true(m.output.data[pixel * PM_BLOCK + slot] == 0);
     check_gaps(c->tiling, &m.tile);
     check_alone(c->tiling, &m.tile, c->pixels, c->distance);
     if (c->tiling->turning) check_turning(c, &m);
@@ -200,6 +202,7 @@ static void check_conv_rows(const struct pm_kernels *kernels) {
         if (tiling->blocks == 1 && tiling->input_pixel == 0) ++*(tiling->wide ? &wide : &narrow);
     }
     assert_true(wide && narrow);
+    if (kernels->half) print_message("           %s: %d cases\n", kernels->half->name, check_tiling(kernels->half, 0));
 }
 
 /* ---- depthwise ---- */

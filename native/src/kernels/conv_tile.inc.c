@@ -6,8 +6,8 @@
  * `vectors` of weights; the input is broadcast from memory, one cache line a pixel and block. The shift comes last: a
  * large one at the start would cost every partial sum its low bits.
  *
- * Contract: 1 <= pixels <= PM_CONV_PIXELS_MAX, vectors a multiple of PM_VB; these and a non-zero distance are constants
- * after inlining. */
+ * Contract: 1 <= pixels <= PM_CONV_PIXELS_MAX, vectors a multiple of PM_VB, or half of it; these and a non-zero
+ * distance are constants after inlining. */
 #include "kernels/conv_tilings.h"
 #include "kernels/simd.h"
 
@@ -20,7 +20,12 @@
 
 #define CONV_VECTORS_MAX 4
 #define CONV_LINE 16 /* floats of a cache line */
-#define CONV_TO_L2 2 /* locality of a prefetch */
+#define CONV_TO_L2 2 /* localities of a prefetch */
+#define CONV_TO_L1 3
+
+/* Maps beyond the L2 cache: broad tiles bring the pixels of the next one while they multiply, a line a step. Narrow
+ * ones gain nothing. */
+#define CONV_FETCHES_NEXT (PM_VL == 16)
 
 typedef vf conv_sums[PM_CONV_PIXELS_MAX][CONV_VECTORS_MAX];
 
@@ -31,7 +36,7 @@ typedef vf conv_sums[PM_CONV_PIXELS_MAX][CONV_VECTORS_MAX];
         vf weight[CONV_VECTORS_MAX];                                                                                   \
         __asm__ volatile("" : "+r"(next));                                                                             \
         UNROLL for (int j = 0; j < vectors; j++) weight[j] = VLOAD(w + (k)*vectors * PM_VL + j * PM_VL);               \
-        UNROLL for (int j = 0; j < vectors * PM_VL; j += CONV_LINE)                                                    \
+        UNROLL for (int j = 0; j + CONV_LINE <= vectors * PM_VL; j += CONV_LINE)                                       \
             __builtin_prefetch(next + (k)*vectors * PM_VL + j, 0, CONV_TO_L2);                                         \
         UNROLL for (int i = 0; i < pixels; i++) {                                                                      \
             vf x = CONV_BROADCAST(at[i] + (k));                                                                        \
@@ -55,6 +60,7 @@ ALWAYS_INLINE void conv_store(const struct pm_conv_tile *tile, const int pixels,
             if (!bare) value = value * scale + shift;
             if (added) value += VLOAD(residual + i * PM_BLOCK);
             VSTORE(output + i * PM_BLOCK, bare ? value : VCLAMP(value, low, high));
+            if (vectors < PM_VB) VSTORE(output + i * PM_BLOCK + vectors * PM_VL, VSET(0.0f));
         }
     }
 }
@@ -81,7 +87,11 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
             UNROLL for (int i = 0; i < pixels; i++) at[i] = a + i * distance + (turning && i >= turn ? input_turn : 0);
             const ptrdiff_t length = segment->length;
             if ((constant_distance || turning) && length == PM_BLOCK) {
-                UNROLL for (int k = 0; k < PM_BLOCK; k++) STEP(k);
+                UNROLL for (int k = 0; k < PM_BLOCK; k++) {
+                    if (CONV_FETCHES_NEXT && constant_distance && k < pixels)
+                        __builtin_prefetch(a + (pixels + k) * distance, 0, CONV_TO_L1);
+                    STEP(k);
+                }
             } else {
                 PM_PRAGMA(GCC unroll 1) for (ptrdiff_t k = 0; k < length; k++) STEP(k);
             }
@@ -170,6 +180,9 @@ ALWAYS_INLINE void conv_tile_wide(const struct pm_conv_tile *t, const int pixels
     static void conv_turning_##pixels##x##blocks(const struct pm_conv_tile *t) {                                       \
         conv_tile(t, pixels, blocks *PM_VB, 0, 1);                                                                     \
     }
+
+#define CONV_HALF_KERNEL(pixels, ...)                                                                                  \
+    static void conv_half_##pixels(const struct pm_conv_tile *t) { conv_tile(t, pixels, PM_VB / 2, PM_BLOCK, 0); }
 
 #define CONV_TURNING_ENTRY(pixels, blocks) conv_turning_##pixels##x##blocks,
 

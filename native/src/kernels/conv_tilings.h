@@ -5,6 +5,10 @@
 #ifndef POMONA_KERNELS_CONV_TILINGS_H
 #define POMONA_KERNELS_CONV_TILINGS_H
 
+#include "kernels/kernels.h"
+
+extern const struct pm_conv_tiling pm_conv_half_avx512;
+
 /* X for each number of pixels up to a tiling's. */
 #define UP_TO_6(X, ...)                                                                                                \
     X(1, __VA_ARGS__) X(2, __VA_ARGS__) X(3, __VA_ARGS__) X(4, __VA_ARGS__) X(5, __VA_ARGS__) X(6, __VA_ARGS__)
@@ -28,5 +32,10 @@
 #define CONV_TILING(pixels, blocks, distance, label) CONV_TURNING_TILING(pixels, blocks, distance, label, NULL)
 #define CONV_TURNING_TILING(pixels, blocks, distance, label, turning)                                                  \
     { label, 0, pixels, blocks, distance, {UP_TO_##pixels(CONV_ENTRY, blocks, distance)}, turning }
+
+#define CONV_HALF_ENTRY(pixels, ...) conv_half_##pixels,
+
+#define CONV_HALF_TILING(pixels, label)                                                                                \
+    { label, 0, pixels, 1, PM_BLOCK, {UP_TO_##pixels(CONV_HALF_ENTRY, 0)}, NULL, 1 }
 
 #endif

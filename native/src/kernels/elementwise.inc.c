@@ -27,10 +27,13 @@ static void affine(float *out, const float *in, const float *scale, const float 
     }
 }
 
+/* A row may be half of a vector of the widest level. */
+typedef float narrow_vector __attribute__((vector_size(32), aligned(4), may_alias));
+
 static void scale_rows(float *out, const float *in, const float *factors, ptrdiff_t rows, ptrdiff_t width) {
     for (ptrdiff_t r = 0; r < rows; r++)
-        for (ptrdiff_t i = r * width; i < (r + 1) * width; i += PM_VL)
-            VSTORE(out + i, VLOAD(in + i) * VSET(factors[r]));
+        for (ptrdiff_t i = r * width; i < (r + 1) * width; i += 8)
+            *(narrow_vector *)(out + i) = *(const narrow_vector *)(in + i) * factors[r];
 }
 
 /* Four sums, since each addition would wait for the one before. */

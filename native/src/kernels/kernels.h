@@ -30,8 +30,8 @@ struct pm_segment {
  * rms on MobileNetV2. */
 struct pm_conv_tile {
     const float *input;         /* origin of the first output pixel's window */
-    const float *weights;       /* [sum of segment lengths][blocks x 16] */
-    const float *scale, *shift; /* [blocks x 16] each; NULL, which sums in fp32 alone take: store them bare */
+    const float *weights;       /* [sum of segment lengths][outputs]: pm_tiling_outputs */
+    const float *scale, *shift; /* [outputs] each; NULL, which sums in fp32 alone take: store them bare */
     const float *residual;      /* NULL, or addressed as `output` is, by its own block stride */
     const float *begin;         /* the same: what the sum begins with; in fp32 alone */
     float *output;
@@ -61,7 +61,13 @@ struct pm_conv_tiling {
     ptrdiff_t input_pixel; /* the distance it is made for, 0: any */
     pm_conv_kernel *kernels[PM_CONV_PIXELS_MAX];
     pm_conv_kernel *const *turning; /* NULL, or the same for tiles of parts of two rows, windows at any distance */
+    int half;                       /* makes the first 8 channels of a block, and zeros of the others */
 };
+
+/* Channels whose sums it makes. */
+static inline ptrdiff_t pm_tiling_outputs(const struct pm_conv_tiling *tiling) {
+    return tiling->half ? PM_BLOCK / 2 : tiling->blocks * PM_BLOCK;
+}
 
 /* `pixels` outputs in a row of one 16-channel block of a depthwise convolution. */
 struct pm_depthwise_row {
@@ -127,6 +133,7 @@ struct pm_kernels {
     enum pm_cpu_level level;
     const char *name;
     struct pm_conv_tiling conv[PM_CONV_TILINGS_MAX];
+    const struct pm_conv_tiling *half; /* NULL, or of halves, for windows side by side */
     struct pm_depthwise_variant depthwise[PM_DEPTHWISE_VARIANTS_MAX];
     struct pm_winograd_form winograd[PM_WINOGRAD_FORMS_MAX]; /* the last has no name; none at the scalar level */
     /* out[i] = clamp(a[i] + b[i]), and the same of a[i] x b[i]; `out` may be `a` or `b`. count: a multiple of 16, as
@@ -138,7 +145,7 @@ struct pm_kernels {
     /* out[p][c] = clamp(in[p][c] x scale[c] + shift[c]) over `pixels` pixels of one block */
     void (*affine)(float *out, const float *in, const float *scale, const float *shift, ptrdiff_t pixels, float low,
                    float high);
-    /* out[r][i] = in[r][i] x factors[r]; width: a multiple of 16 */
+    /* out[r][i] = in[r][i] x factors[r]; width: a multiple of 8 */
     void (*scale_rows)(float *out, const float *in, const float *factors, ptrdiff_t rows, ptrdiff_t width);
     /* sum[c] += in[p][c], and maximum[c] = max(maximum[c], in[p][c]), over `pixels` pixels of one block */
     void (*sum)(float *sum, const float *in, ptrdiff_t pixels);

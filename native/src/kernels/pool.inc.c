@@ -17,17 +17,22 @@ static void max_pool(const struct pm_pool_row *r) {
         }
 }
 
-static void avg_pool(const struct pm_pool_row *r) {
+ALWAYS_INLINE void mean_of(const struct pm_pool_row *r, const ptrdiff_t height, const ptrdiff_t width) {
     const vf low = VSET(r->low), high = VSET(r->high), divisor = VSET(r->divisor);
     for (ptrdiff_t p = 0; p < r->pixels; p++)
         for (ptrdiff_t c = 0; c < PM_BLOCK; c += PM_VL) {
             const float *window = r->input + p * r->input_pixel + c;
             vf total = VSET(0.0f);
-            for (ptrdiff_t y = 0; y < r->height; y++) {
+            for (ptrdiff_t y = 0; y < height; y++) {
                 vf row = VLOAD(window + y * r->input_row);
-                for (ptrdiff_t x = 1; x < r->width; x++) row += VLOAD(window + y * r->input_row + x * PM_BLOCK);
+                for (ptrdiff_t x = 1; x < width; x++) row += VLOAD(window + y * r->input_row + x * PM_BLOCK);
                 total += row;
             }
             VSTORE(r->output + p * PM_BLOCK + c, VCLAMP(total / divisor, low, high));
         }
+}
+
+static void avg_pool(const struct pm_pool_row *r) {
+    if (r->height == 3 && r->width == 3) mean_of(r, 3, 3);
+    else mean_of(r, r->height, r->width);
 }

@@ -32,10 +32,20 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
     return POMONA_OK;
 }
 
-/* `count` slots of each pixel of a row, from one slot of a block to another. */
-static void copy_slots(float *to, const float *from, uint32_t width, uint32_t count) {
+static inline void copy_pixels(float *to, const float *from, uint32_t width, uint32_t count) {
     for (uint32_t x = 0; x < width; x++, to += PM_BLOCK, from += PM_BLOCK)
         for (uint32_t c = 0; c < count; c++) to[c] = from[c];
+}
+
+/* `count` slots of each pixel of a row, from one slot of a block to another: in whole vectors where channels come in
+ * fours, as they mostly do. */
+static void copy_slots(float *to, const float *from, uint32_t width, uint32_t count) {
+    switch (count) {
+    case 4: copy_pixels(to, from, width, 4); break;
+    case 8: copy_pixels(to, from, width, 8); break;
+    case 12: copy_pixels(to, from, width, 12); break;
+    default: copy_pixels(to, from, width, count);
+    }
 }
 
 /* `count` slots of each pixel of a block, from slot `slot` of `to` on. A clamp may touch all slots: those of parts

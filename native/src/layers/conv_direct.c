@@ -91,12 +91,14 @@ static struct pm_tilings choose_tilings(const struct pm_node *node, const struct
     int precise = is_precise(node, plan), wide = precise && !in->unit;
     ptrdiff_t input_pixel = (ptrdiff_t)(window.stride[1] * in->block);
     const struct pm_conv_tiling *list = slices ? plan->bf16->conv : plan->kernels->conv;
+    int halves = !slices && !wide && window.groups == 1 && input_pixel == PM_BLOCK;
     return (struct pm_tilings){
         .in = in,
         .window = window,
         .slices = slices,
         .broad = pm_conv_tiling(list, wide, blocks, input_pixel),
         .narrow = pm_conv_tiling(list, wide, 1, input_pixel),
+        .half = halves ? plan->kernels->half : NULL,
         .whole_blocks = slices && plan->bf16->whole_blocks,
         .passes = pm_panels_passes(in, slices, precise),
     };
@@ -178,7 +180,7 @@ static void narrow_sweep(const struct sweep *s) {
 static struct pm_conv_tile tile_of(const struct sweep *s, const struct pm_panel *panel) {
     const struct pm_node *node = s->node;
     const struct pm_map *maps = s->run->plan->maps;
-    const ptrdiff_t outputs = panel->tiling->blocks * PM_BLOCK;
+    const ptrdiff_t outputs = pm_tiling_outputs(panel->tiling);
     const float *packed = node->packed + panel->packed;
     const float *weights = scales_weights(node, s->conv) ? s->run->scratch + panel->packed : packed;
     return (struct pm_conv_tile){
@@ -213,16 +215,17 @@ static const float *residual_of(const struct sweep *s, const struct pm_conv_tile
 
 static void run_panel(const struct sweep *s, const struct pm_panel *panel) {
     const struct conv *conv = s->conv;
+    const int turning = conv->turning && panel->tiling->turning;
     struct pm_conv_tile tile = tile_of(s, panel);
     const struct pm_conv_rows rows = {s->runs, conv->run_pixels, conv->input_run, conv->output_run, conv->residual_run};
     for (uint32_t i = s->first_image; i < s->first_image + s->images; i++) {
         tile.input = conv->narrows ? pairs_of(s, i) : first_corner(s, i);
         tile.output = output_of(s, panel, i);
         tile.residual = residual_of(s, &tile, panel, i);
-        if (conv->turning) pm_conv_run_rows(panel->tiling, &tile, &rows);
+        if (turning) pm_conv_run_rows(panel->tiling, &tile, &rows);
         for (uint32_t r = s->first_run; r < s->first_run + s->runs; r++) {
             uint32_t pixels = r + 1 < conv->runs ? conv->run_pixels : conv->last_pixels;
-            if (!conv->turning) pm_conv_run_tiles(panel->tiling, tile, pixels);
+            if (!turning) pm_conv_run_tiles(panel->tiling, tile, pixels);
             for (int b = 0; b < panel->tiling->blocks; b++)
                 pm_epilogue_activate(s->node, s->run, tile.output + b * tile.output_block,
                                      (ptrdiff_t)pixels * PM_BLOCK);

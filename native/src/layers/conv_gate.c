@@ -18,7 +18,7 @@ void pm_conv_gate_weights(const struct pm_node *node, const struct pm_run *run, 
     const struct pm_map *gate = &run->plan->maps[node->gate];
     for (uint32_t p = 0; p < panels->count; p++) {
         const struct pm_panel *panel = &panels->list[p];
-        const ptrdiff_t outputs = panel->tiling->blocks * PM_BLOCK;
+        const ptrdiff_t outputs = pm_tiling_outputs(panel->tiling);
         const float *from = node->packed + panel->packed + 2 * outputs, *factors = pm_value(run, node->gate, image);
         float *to = weights + panel->packed + 2 * outputs;
         for (ptrdiff_t s = 0; s < panel->segment_count; s++, factors += gate->block_stride) {

@@ -94,15 +94,24 @@ static void share_segments(struct pm_panel *panel, const struct pm_panel *from) 
     panel->depth = from->depth;
 }
 
-/* The panel that begins with output block `block`, its segments aside. A broad one sees one group, so that it has no
- * more zeros than narrow ones. */
+/* A broad panel sees one group, so that it has no more zeros than narrow ones. */
+static const struct pm_conv_tiling *tiling_at(const struct pm_tilings *tilings, const struct pm_shape *out,
+                                              uint32_t block) {
+    uint32_t left = out->channels - block * PM_BLOCK, broad = (uint32_t)tilings->broad->blocks;
+    uint32_t groups = tilings->window.groups, last = left % PM_BLOCK;
+    int halves = tilings->half && last > 0 && last <= PM_BLOCK / 2;
+    if (halves && left == last) return tilings->half;
+    uint32_t blocks = left / PM_BLOCK + (last > 0 && !halves);
+    int fits = blocks >= broad && (groups == 1 || out->channels / groups % (broad * PM_BLOCK) == 0);
+    return fits ? tilings->broad : tilings->narrow;
+}
+
+/* The panel that begins with output block `block`, its segments aside. */
 static struct pm_panel panel_at(const struct pm_node *node, const struct pm_plan *plan,
                                 const struct pm_tilings *tilings, uint32_t block) {
     const struct pm_map *in = tilings->in, *out = &plan->maps[node->value];
     uint32_t groups = node->window.groups, outputs = out->shape.channels / groups;
-    uint32_t broad = (uint32_t)tilings->broad->blocks;
-    int fits = pm_map_blocks(out) - block >= broad && (groups == 1 || outputs % (broad * PM_BLOCK) == 0);
-    struct pm_panel panel = {.tiling = fits ? tilings->broad : tilings->narrow, .block = block};
+    struct pm_panel panel = {.tiling = tiling_at(tilings, &out->shape, block), .block = block};
     uint32_t first = block * PM_BLOCK, end = first + (uint32_t)panel.tiling->blocks * PM_BLOCK;
     panel.from = first / outputs * (in->shape.channels / groups);
     panel.to = ((smaller(end, out->shape.channels) - 1) / outputs + 1) * (in->shape.channels / groups);
@@ -131,7 +140,7 @@ size_t pm_panels_size(const struct pm_node *node, const struct pm_plan *plan, co
 }
 
 static uint64_t panel_floats(const struct pm_panel *panel) {
-    return (panel->depth + 2) * (uint64_t)panel->tiling->blocks * PM_BLOCK;
+    return (panel->depth + 2) * (uint64_t)pm_tiling_outputs(panel->tiling);
 }
 
 struct pm_panels pm_panels_make(const struct pm_node *node, const struct pm_plan *plan,
@@ -233,7 +242,7 @@ void pm_panels_pack(const struct pm_node *node, const struct pm_tilings *tilings
     for (uint32_t i = 0; i < panels->count; i++) {
         const struct pm_panel *panel = &panels->list[i];
         p.first = panel->block * PM_BLOCK;
-        p.count = (uint32_t)panel->tiling->blocks * PM_BLOCK;
+        p.count = (uint32_t)pm_tiling_outputs(panel->tiling);
         pm_epilogue_pack(node, p.first, p.count, p.to, p.to + p.count);
         p.to += 2 * p.count;
         for (p.pass = 0; p.pass < tilings->passes; p.pass++) each_segment(tilings, panel, pack_segment, &p);

@@ -16,6 +16,7 @@ struct pm_tilings {
     int slices;                                  /* the kernels read pairs of so many slices; 0: floats */
     int whole_blocks;                            /* the kernels take no others */
     const struct pm_conv_tiling *broad, *narrow; /* for as many output blocks as fit, and for one */
+    const struct pm_conv_tiling *half;           /* NULL, or for the last block where half of it suffices */
     int passes;                                  /* over the segments, pm_panels_passes */
 };
 

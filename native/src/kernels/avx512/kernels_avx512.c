@@ -22,5 +22,6 @@ const struct pm_kernels pm_kernels_avx512 = {
              CONV_TILING(14, 1, 32, "conv_f32_14x16_s2_avx512"),
              CONV_TILING(14, 1, 0, "conv_f32_14x16_avx512"),
              {"conv_f64acc_14x16_avx512", 1, 14, 1, 0, {UP_TO_14(CONV_WIDE_ENTRY, 0)}}},
+    .half = &pm_conv_half_avx512,
     VECTOR_ROUTINES(avx512),
 };
