@@ -20,6 +20,9 @@ final class BuildState
         private static final long serialVersionUID = 1L;
     }
 
+    /** So few that a batch and its native copy stay in the L2 cache of a core. */
+    private static final int BATCH_NUMBERS = 16 * 2048;
+
     private final VectorColumn column;
     private final int fewest;
     private final int most;
@@ -73,7 +76,7 @@ final class BuildState
 
     private void addAll(PcaState state, Tuple2<RowName, InternalRow> first, Iterator<Tuple2<RowName, InternalRow>> rest,
             TaskContext task) {
-        RowBatch batch = RowBatch.of(column.kind, state.columns());
+        RowBatch batch = RowBatch.of(column.kind, state.columns(), BATCH_NUMBERS);
         RowName[] names = new RowName[batch.capacity];
         add(first, batch, names);
         do {

@@ -14,6 +14,9 @@ import pomona.PcaState.BadRows;
 
 /** Rows with their components. */
 final class ProjectedRows extends BatchedRows {
+    /** A few ms of work: a killed task stops between two calls. */
+    private static final int BATCH_NUMBERS = 256 * 2048;
+
     private final PcaModel model;
     private final PcaTransform settings;
     private final RowBatch batch;
@@ -23,7 +26,7 @@ final class ProjectedRows extends BatchedRows {
         super(input, settings.pathColumn, task, "projected rows onto components");
         this.model = model;
         this.settings = settings;
-        batch = RowBatch.of(settings.column.kind, model.columns());
+        batch = RowBatch.of(settings.column.kind, model.columns(), BATCH_NUMBERS);
         output = new double[Math.multiplyExact(batch.capacity, model.k())];
     }
 

@@ -18,9 +18,6 @@ import pomona.PcaState;
  * internal rows hold them, or a list, as its outer rows do.
  */
 abstract class RowBatch {
-    /** About 25 ms of work at 2,048 columns: a killed task stops between two calls. The sizes of calls change no result. */
-    private static final int NUMBERS = 256 * 2048;
-
     private static final int FEWEST_ROWS = 16;
     private static final int MOST_ROWS = 4096;
     /** The library refuses numbers of this magnitude and above: about 1e304. */
@@ -30,13 +27,14 @@ abstract class RowBatch {
     final int capacity;
     private int count;
 
-    private RowBatch(int columns) {
+    private RowBatch(int columns, int numbers) {
         this.columns = columns;
-        this.capacity = Math.max(FEWEST_ROWS, Math.min(MOST_ROWS, NUMBERS / columns));
+        this.capacity = Math.max(FEWEST_ROWS, Math.min(MOST_ROWS, numbers / columns));
     }
 
-    static RowBatch of(VectorColumn.Kind kind, int columns) {
-        return kind == VectorColumn.Kind.FLOATS ? new Floats(columns) : new Doubles(columns);
+    /** @param numbers about as many in all; how many a call takes changes no result */
+    static RowBatch of(VectorColumn.Kind kind, int columns, int numbers) {
+        return kind == VectorColumn.Kind.FLOATS ? new Floats(columns, numbers) : new Doubles(columns, numbers);
     }
 
     final int count() {
@@ -134,9 +132,9 @@ abstract class RowBatch {
     private static final class Floats extends RowBatch {
         private final float[] numbers;
 
-        Floats(int columns) {
-            super(columns);
-            numbers = new float[Math.multiplyExact(capacity, columns)];
+        Floats(int columns, int numbers) {
+            super(columns, numbers);
+            this.numbers = new float[Math.multiplyExact(capacity, columns)];
         }
 
         @Override
@@ -178,9 +176,9 @@ abstract class RowBatch {
     private static final class Doubles extends RowBatch {
         private final double[] numbers;
 
-        Doubles(int columns) {
-            super(columns);
-            numbers = new double[Math.multiplyExact(capacity, columns)];
+        Doubles(int columns, int numbers) {
+            super(columns, numbers);
+            this.numbers = new double[Math.multiplyExact(capacity, columns)];
         }
 
         @Override
