@@ -36,19 +36,26 @@ uint32_t check_graph(const struct model_maker *maker, const char *what) {
     return check_graph_in(maker, POMONA_PRECISION_DEFAULT, what);
 }
 
+float *run_images(pomona_model *model, const uint8_t *rgb, uint32_t images, uint32_t batch, size_t *length) {
+    pomona_session_options options = {.size = sizeof options, .pooling = POMONA_POOLING_NONE, .batch = batch};
+    pomona_session *session = NULL;
+    assert_int_equal(pomona_session_open(model, &options, &session, NULL), POMONA_OK);
+    *length = pomona_session_output_length(session);
+    float *found = malloc(images * *length * sizeof *found);
+    assert_int_equal(pomona_session_run_pixels(session, rgb, images, found, NULL), POMONA_OK);
+    pomona_session_close(session);
+    return found;
+}
+
 uint32_t check_graph_in(const struct model_maker *maker, pomona_precision precision, const char *what) {
     uint32_t height = (uint32_t)input_side(maker, "height"), width = (uint32_t)input_side(maker, "width");
     struct model_file file = maker_write(maker);
     uint8_t *rgb = random_pixels(height, width, IMAGES, 7);
     pomona_model *model = open_model_in(&file, precision);
     pomona_model_info info = {.size = sizeof info};
-    pomona_session_options options = {.size = sizeof options, .pooling = POMONA_POOLING_NONE, .batch = BATCH};
-    pomona_session *session = NULL;
+    size_t length;
     assert_int_equal(pomona_model_get_info(model, &info, NULL), POMONA_OK);
-    assert_int_equal(pomona_session_open(model, &options, &session, NULL), POMONA_OK);
-    size_t length = pomona_session_output_length(session);
-    float *found = malloc(length * IMAGES * sizeof *found);
-    assert_int_equal(pomona_session_run_pixels(session, rgb, IMAGES, found, NULL), POMONA_OK);
+    float *found = run_images(model, rgb, IMAGES, BATCH, &length);
     for (size_t i = 0; i < IMAGES; i++) {
         struct naive_map expected = naive_run(maker, rgb + i * height * width * 3);
         assert_int_equal(expected.height, info.feature_height);
@@ -58,7 +65,6 @@ uint32_t check_graph_in(const struct model_maker *maker, pomona_precision precis
         free(expected.values);
     }
     uint32_t layers = info.layer_count;
-    pomona_session_close(session);
     pomona_model_close(model);
     assert_int_equal(pomona_memory_in_use(), 0);
     free(found);

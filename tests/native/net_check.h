@@ -16,6 +16,10 @@ uint32_t check_graph(const struct model_maker *maker, const char *what);
 /* The same in a precision, for a network of numbers that it holds. */
 uint32_t check_graph_in(const struct model_maker *maker, pomona_precision precision, const char *what);
 
+/* What the model gives for images of `rgb`, height x width x 3 bytes each, in batches of so many: `length` floats an
+ * image, of malloc. */
+float *run_images(pomona_model *model, const uint8_t *rgb, uint32_t images, uint32_t batch, size_t *length);
+
 /* Whether the name of the layer's kernel has `word` in it; -1: there is no such layer. */
 int runs_by(const struct model_maker *maker, pomona_precision precision, const char *layer, const char *word);
 

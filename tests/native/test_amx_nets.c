@@ -25,16 +25,10 @@
 static float *vectors_of(const struct model_file *file, pomona_precision precision, int emulated, uint32_t batch,
                          size_t *length) {
     uint8_t *rgb = random_pixels(SIDE, SIDE, IMAGES, 3);
-    pomona_session_options options = {.size = sizeof options, .pooling = POMONA_POOLING_NONE, .batch = batch};
-    pomona_session *session = NULL;
     emulate_amx(emulated);
     pomona_model *model = open_model_in(file, precision);
     emulate_amx(1);
-    assert_int_equal(pomona_session_open(model, &options, &session, NULL), POMONA_OK);
-    *length = pomona_session_output_length(session);
-    float *vectors = malloc(IMAGES * *length * sizeof *vectors);
-    assert_int_equal(pomona_session_run_pixels(session, rgb, IMAGES, vectors, NULL), POMONA_OK);
-    pomona_session_close(session);
+    float *vectors = run_images(model, rgb, IMAGES, batch, length);
     pomona_model_close(model);
     free(rgb);
     return vectors;

@@ -18,11 +18,6 @@
 
 static const uint32_t one[] = {1, 1};
 
-static int missing(void) {
-    if (!pm_bf16_kernels()) print_message("this CPU, or POMONA_CPU, has no bf16\n");
-    return !pm_bf16_kernels();
-}
-
 struct window_case {
     uint32_t height, width, kernel[2], in, out, groups;
     const char *rest; /* of the attributes */
@@ -50,7 +45,7 @@ static void check(const struct window_case *w, int bf16) {
 
 static void test_windows(void **state) {
     (void)state;
-    if (missing()) skip();
+    if (bf16_missing()) skip();
     static const struct window_case cases[] = {
         {7, 9, {1, 1}, 24, 40, 1, "\"padding\": \"valid\""},
         {29, 31, {1, 1}, 96, 17, 1, "\"padding\": \"valid\""}, /* several sweeps */
@@ -90,7 +85,7 @@ static void check_rgb(uint32_t height, uint32_t width, const uint32_t *kernel, u
 
 static void test_first_layers(void **state) {
     (void)state;
-    if (missing()) skip();
+    if (bf16_missing()) skip();
     static const uint32_t seven[] = {7, 7}, three[] = {3, 3}, tall[] = {4, 1}, wide[] = {1, 10}, eleven[] = {1, 11};
     check_rgb(224, 224, seven, 64, "{\"strides\": [2, 2], \"padding\": [3, 3, 3, 3]}", 1); /* several sweeps */
     check_rgb(31, 45, three, 33, "{\"strides\": [2, 2], \"padding\": \"same\"}", 1);
@@ -105,7 +100,7 @@ static void test_first_layers(void **state) {
 /* Bands of a convolution in bf16 (conv_bands.h): its input is rounded once for all of them. */
 static void test_bands(void **state) {
     (void)state;
-    if (missing()) skip();
+    if (bf16_missing()) skip();
     static const uint32_t three[] = {3, 3};
     struct model_maker maker;
     begin_whole(&maker, 41, 150, 4);
@@ -139,7 +134,7 @@ static void check_gate(uint32_t channels, uint32_t height, uint32_t width) {
 
 static void test_gate(void **state) {
     (void)state;
-    if (missing()) skip();
+    if (bf16_missing()) skip();
     check_gate(24, 7, 9);
     check_gate(40, 29, 31);
     check_gate(192, 61, 67); /* several sweeps */
@@ -148,7 +143,7 @@ static void test_gate(void **state) {
 /* No pair may stand across two groups, or reach past the last channel. */
 static void test_odd_channels_stay_in_fp32(void **state) {
     (void)state;
-    if (missing()) skip();
+    if (bf16_missing()) skip();
     static const struct window_case odd = {7, 9, {1, 1}, 25, 40, 1, "\"padding\": \"valid\""},
                                     groups = {9, 8, {3, 3}, 20, 24, 4, "\"padding\": \"same\""},
                                     winograd = {12, 13, {3, 3}, 33, 40, 1, "\"padding\": \"same\""};
@@ -239,7 +234,7 @@ static void check_narrow(int pixels, int channels, int slices, int at_end, const
 /* Numbers as they are, by a gate, and by scale, shift and clamp. */
 static void test_rounding(void **state) {
     (void)state;
-    if (missing()) skip();
+    if (bf16_missing()) skip();
     struct guarded scale = random_values(2, 1), shift = random_values(2, 1);
     const struct pm_bf16_change changes[] = {
         {NULL, NULL, 0, 0, 0},

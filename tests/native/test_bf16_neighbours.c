@@ -11,16 +11,10 @@
 
 #include <cmocka.h>
 
-#include "kernels/bf16.h"
 #include "net_check.h"
 #include "whole_nets.h"
 
 static const uint32_t three[] = {3, 3};
-
-static int missing(void) {
-    if (!pm_bf16_kernels()) print_message("this CPU, or POMONA_CPU, has no bf16\n");
-    return !pm_bf16_kernels();
-}
 
 /* x * scale + shift of five kinds, which starts with kind `first`; whole numbers up to 255 stay such that bf16 holds
  * them, whatever number of times those without a shift follow. */
@@ -75,7 +69,7 @@ static void check_prologue(const struct prologue_case *p) {
 
 static void test_prologues(void **state) {
     (void)state;
-    if (missing()) skip();
+    if (bf16_missing()) skip();
     static const struct prologue_case cases[] = {
         {7, 9, 24, 40, "{\"kind\": \"relu\"}", "{}"},
         {7, 9, 6, 16, "{\"kind\": \"clip\", \"low\": 2, \"high\": 100}", "{}"},
@@ -91,7 +85,7 @@ static void test_prologues(void **state) {
  * of 32 channels, two of the next read all 56, one through a halo that another reader wants. */
 static void test_views(void **state) {
     (void)state;
-    if (missing()) skip();
+    if (bf16_missing()) skip();
     struct model_maker maker;
     begin_whole(&maker, 17, 19, 3);
     spread_colours(&maker, 32);
@@ -147,7 +141,7 @@ static void check_refused(uint32_t channels, const char *activation, const char 
 
 static void test_readers(void **state) {
     (void)state;
-    if (missing()) skip();
+    if (bf16_missing()) skip();
     check_two_readers(0);
     check_two_readers(1);
     check_refused(32, "{\"kind\": \"relu\"}", "{\"padding\": [1, 0, 1, 0]}");
@@ -160,8 +154,10 @@ struct pairs_case {
     const char *window, *activation, *conv;
 };
 
-/* Taps of one half, quarter ... of a number that bf16 holds, with one tap of a window alone: so is what it gives. */
-static void pick_taps(struct model_maker *maker, uint32_t channels) {
+/* `depthwise`, 3x3, of taps of one half, quarter ... of a number that bf16 holds, with one tap of a window alone: so is
+ * what it gives. */
+static void picking_depthwise(struct model_maker *maker, const char *input, uint32_t channels, const char *window) {
+    maker_depthwise(maker, "depthwise", input, three, channels, 0, window);
     float *taps = maker_numbers(maker, "depthwise/kernel");
     for (uint32_t i = 0; i < 9 * channels; i++) {
         uint32_t c = i % channels;
@@ -179,8 +175,7 @@ static void check_pairs(const struct pairs_case *p, int banded) {
     begin_whole(&maker, p->height, p->width, p->channels);
     spread_colours(&maker, p->channels);
     if (!banded) maker_node(&maker, "concat", "map", "colours", NULL);
-    maker_depthwise(&maker, "depthwise", banded ? "colours" : "map", three, p->channels, 0, p->window);
-    pick_taps(&maker, p->channels);
+    picking_depthwise(&maker, banded ? "colours" : "map", p->channels, p->window);
     maker_node(&maker, "activation", "act", "depthwise", p->activation);
     uint32_t in = strstr(p->conv, "groups") ? p->channels / 2 : p->channels;
     short_conv(&maker, "window", "act", in, p->out, p->conv);
@@ -195,7 +190,7 @@ static void check_pairs(const struct pairs_case *p, int banded) {
 
 static void test_pairs(void **state) {
     (void)state;
-    if (missing()) skip();
+    if (bf16_missing()) skip();
     static const char same[] = "{\"padding\": \"same\"}", relu[] = "{\"kind\": \"relu\"}",
                       leaky[] = "{\"kind\": \"leaky_relu\", \"alpha\": 0.5}";
     static const struct pairs_case cases[] = {
@@ -214,12 +209,11 @@ static void test_pairs(void **state) {
 /* As MobileNet's: the convolution that reads pairs is run by the depthwise convolution after it. */
 static void test_pairs_for_bands(void **state) {
     (void)state;
-    if (missing()) skip();
+    if (bf16_missing()) skip();
     struct model_maker maker;
     begin_whole(&maker, 33, 70, 9);
     spread_colours(&maker, 40);
-    maker_depthwise(&maker, "depthwise", "colours", three, 40, 0, "{\"padding\": \"same\"}");
-    pick_taps(&maker, 40);
+    picking_depthwise(&maker, "colours", 40, "{\"padding\": \"same\"}");
     short_conv(&maker, "window", "depthwise", 40, 72, NULL);
     maker_depthwise(&maker, "next", "window", three, 72, 1, "{\"padding\": \"same\"}");
     maker_features(&maker, "next");
@@ -232,12 +226,11 @@ static void test_pairs_for_bands(void **state) {
 /* What somebody else reads stays in fp32. */
 static void test_no_pairs(void **state) {
     (void)state;
-    if (missing()) skip();
+    if (bf16_missing()) skip();
     struct model_maker maker;
     begin_whole(&maker, 13, 11, 7);
     spread_colours(&maker, 34);
-    maker_depthwise(&maker, "depthwise", "colours", three, 34, 0, "{\"padding\": \"same\"}");
-    pick_taps(&maker, 34);
+    picking_depthwise(&maker, "colours", 34, "{\"padding\": \"same\"}");
     short_conv(&maker, "window", "depthwise", 34, 34, NULL);
     maker_node(&maker, "add", "sum", "window,depthwise", NULL);
     maker_features(&maker, "sum");

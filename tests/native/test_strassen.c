@@ -124,37 +124,25 @@ static void test_crop(void **state) {
     finish(&maker, "sum", "crop");
 }
 
-static void run_batch(const struct model_maker *maker, const uint8_t *rgb, uint32_t batch, uint32_t images,
-                      float **found, size_t *length) {
-    struct model_file file = maker_write(maker);
-    pomona_model *model = open_model(&file);
-    pomona_session_options options = {.size = sizeof options, .pooling = POMONA_POOLING_NONE, .batch = batch};
-    pomona_session *session = NULL;
-    assert_int_equal(pomona_session_open(model, &options, &session, NULL), POMONA_OK);
-    *length = pomona_session_output_length(session);
-    *found = malloc(*length * images * sizeof **found);
-    assert_int_equal(pomona_session_run_pixels(session, rgb, images, *found, NULL), POMONA_OK);
-    pomona_session_close(session);
-    pomona_model_close(model);
-    free_model(&file);
-}
-
 static void test_batches(void **state) {
     (void)state;
     struct model_maker maker;
-    float *alone, *together;
     size_t length;
     maker_begin(&maker, 9, 11, 6);
     maker_conv(&maker, "wide", lead_in(&maker, 3, LEAST + 40), one, LEAST + 40, LEAST + 8, 1, NULL);
     maker_features(&maker, "wide");
     expect_method(&maker, "wide", 1, "a batch");
+    struct model_file file = maker_write(&maker);
+    pomona_model *model = open_model(&file);
     uint8_t *rgb = random_pixels(9, 11, 5, 8);
-    run_batch(&maker, rgb, 1, 5, &alone, &length);
+    float *alone = run_images(model, rgb, 5, 1, &length);
     for (uint32_t batch = 2; batch <= 5; batch++) {
-        run_batch(&maker, rgb, batch, 5, &together, &length);
+        float *together = run_images(model, rgb, 5, batch, &length);
         assert_memory_equal(alone, together, length * 5 * sizeof *alone);
         free(together);
     }
+    pomona_model_close(model);
+    free_model(&file);
     free(alone);
     free(rgb);
     maker_end(&maker);

@@ -2,9 +2,20 @@
 #include "whole_nets.h"
 
 #include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 
+#include <cmocka.h>
+
+#include "kernels/bf16.h"
+
 static const uint32_t one[] = {1, 1};
+
+int bf16_missing(void) {
+    if (!pm_bf16_kernels()) print_message("this CPU, or POMONA_CPU, has no bf16\n");
+    return !pm_bf16_kernels();
+}
 
 void begin_whole(struct model_maker *maker, uint32_t height, uint32_t width, uint32_t seed) {
     maker_begin(maker, height, width, seed);

@@ -7,6 +7,9 @@
 
 #include "model_maker.h"
 
+/* With a message. */
+int bf16_missing(void);
+
 /* maker_begin with pixels as they are. */
 void begin_whole(struct model_maker *maker, uint32_t height, uint32_t width, uint32_t seed);
 

@@ -7,7 +7,6 @@
 #include "layers/conv_bands.h"
 #include "layers/conv_bf16.h"
 #include "layers/conv_gate.h"
-#include "layers/conv_method.h"
 
 static void count_users(struct pm_graph *graph) {
     for (uint32_t i = 0; i < graph->node_count; i++) graph->nodes[i].users = 0;
@@ -138,14 +137,14 @@ static void give_clamps(struct pm_graph *graph) {
 }
 
 /* A convolution whose value one node alone reads: that node may run it by bands, so that the value never leaves the
- * cache; but for one that Strassen's method makes faster than that. */
+ * cache. */
 static void find_producers(struct pm_graph *graph, const struct pm_plan *plan) {
     for (uint32_t i = 0; i < graph->node_count; i++) {
         struct pm_node *node = &graph->nodes[i];
         if (node->folded || !(node->layer->takes & PM_TAKES_BANDS)) continue;
         struct pm_node *before = only_source(graph, node);
-        if (!before || !pm_conv_bands_suit(before, node)) continue;
-        if (pm_conv_strassen_suits(before, plan, pm_graph_shape(graph, before->inputs[0]))) continue;
+        const struct pm_shape *in = before ? pm_graph_shape(graph, before->inputs[0]) : NULL;
+        if (!before || !pm_conv_bands_suit(before, node, plan, in)) continue;
         node->producer = before;
         before->banded = 1;
     }

@@ -10,12 +10,13 @@
 /* Floats of a band: a quarter of a 1 MiB L2 cache, beside the input of the convolution and the output of the reader. */
 #define BAND_FLOATS ((ptrdiff_t)256 * 1024 / (ptrdiff_t)sizeof(float))
 
-int pm_conv_bands_suit(const struct pm_node *conv, const struct pm_node *reader) {
+int pm_conv_bands_suit(const struct pm_node *conv, const struct pm_node *reader, const struct pm_plan *plan,
+                       const struct pm_shape *in) {
     const struct pm_window *window = &conv->window;
     int pointwise = window->kernel[0] == 1 && window->kernel[1] == 1;
     int strided = window->stride[0] > 1 && window->stride[1] > 1;
     return conv->layer == pm_layer_find("conv2d") && (pointwise || strided) && conv->epilogue.residual < 0 &&
-           !conv->gate && reader->shape.channels == conv->shape.channels;
+           !conv->gate && reader->shape.channels == conv->shape.channels && !pm_conv_strassen_suits(conv, plan, in);
 }
 
 /* Rows count from the top of the map's halo here. */

@@ -9,8 +9,10 @@
 
 #include "layers/layer.h"
 
-/* `conv` is a convolution that no method but the direct one takes, and `reader` keeps its channels. */
-int pm_conv_bands_suit(const struct pm_node *conv, const struct pm_node *reader);
+/* `conv`, which reads a value of shape `in`, is a convolution that no method but the direct one takes, and `reader`
+ * keeps its channels. */
+int pm_conv_bands_suit(const struct pm_node *conv, const struct pm_node *reader, const struct pm_plan *plan,
+                       const struct pm_shape *in);
 
 /* Floats of scratch that a node with a producer needs for both, once the producer is prepared. */
 uint64_t pm_conv_bands_scratch(const struct pm_node *node, const struct pm_plan *plan);

@@ -26,11 +26,8 @@ struct pm_window pm_conv_bf16_window(const struct pm_node *node, const struct pm
 
 /* A 1x1 convolution of whole pairs of `channels`, and of nothing but them. */
 static int reads_pixels(const struct pm_node *conv, uint32_t channels) {
-    const struct pm_window *window = &conv->window;
-    for (int side = 0; side < 4; side++)
-        if (window->padding[side]) return 0;
-    return conv->layer == pm_layer_find("conv2d") && window->kernel[0] == 1 && window->kernel[1] == 1 && !conv->gate &&
-           !conv->prologue && channels / window->groups % 2 == 0;
+    return conv->layer == pm_layer_find("conv2d") && pm_window_is_pixel(&conv->window) && !conv->gate &&
+           !conv->prologue && channels / conv->window.groups % 2 == 0;
 }
 
 int pm_conv_bf16_takes(const struct pm_node *conv, const struct pm_node *before) {

@@ -2,13 +2,10 @@
 #include "layers/conv_gate.h"
 
 int pm_conv_gate_suits(const struct pm_node *conv, const struct pm_node *product) {
-    const struct pm_window *window = &conv->window;
     if (product->layer != pm_layer_find("multiply") || !product->spread || !pm_epilogue_is_linear(&product->epilogue) ||
         product->inputs[0] == 0 || product->inputs[1] == 0)
         return 0;
-    for (int side = 0; side < 4; side++)
-        if (window->padding[side]) return 0;
-    return window->kernel[0] == 1 && window->kernel[1] == 1 && window->groups == 1 &&
+    return pm_window_is_pixel(&conv->window) && conv->window.groups == 1 &&
            conv->shape.channels <= (uint64_t)product->shape.height * product->shape.width;
 }
 

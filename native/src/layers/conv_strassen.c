@@ -20,12 +20,9 @@ const struct pm_strassen_product pm_strassen_products[STRASSEN_PRODUCTS] = {
 
 int pm_conv_strassen_suits(const struct pm_node *node, const struct pm_plan *plan, const struct pm_shape *in) {
     const struct pm_window *w = &node->window;
-    for (int side = 0; side < 4; side++)
-        if (w->padding[side]) return 0;
-    return plan->kernels->subtract && !plan->bf16 && !node->gate && !node->banded && w->kernel[0] == 1 &&
-           w->kernel[1] == 1 && w->stride[0] == 1 && w->stride[1] == 1 && w->groups == 1 &&
-           in->channels >= MIN_CHANNELS && node->shape.channels >= MIN_CHANNELS && in->height > 1 &&
-           (uint64_t)in->height * in->width >= MIN_PIXELS;
+    return plan->kernels->subtract && !plan->bf16 && !node->gate && !node->banded && pm_window_is_pixel(w) &&
+           w->stride[0] == 1 && w->stride[1] == 1 && w->groups == 1 && in->channels >= MIN_CHANNELS &&
+           node->shape.channels >= MIN_CHANNELS && in->height > 1 && (uint64_t)in->height * in->width >= MIN_PIXELS;
 }
 
 /* Rows of the first band's upper half: of no band has it more. */

@@ -91,6 +91,12 @@ pomona_status pm_window_resolve(struct pm_node *node, const struct pm_shape *inp
     return POMONA_OK;
 }
 
+int pm_window_is_pixel(const struct pm_window *window) {
+    for (int side = 0; side < 4; side++)
+        if (window->padding[side]) return 0;
+    return window->kernel[0] == 1 && window->kernel[1] == 1;
+}
+
 pomona_status pm_kernel_infer(struct pm_node *node, const struct pm_shape *input, uint64_t in, uint32_t out,
                               pomona_error *error) {
     POMONA_RETURN_IF(in != input->channels, error, POMONA_BAD_MODEL,

@@ -194,6 +194,9 @@ pomona_status pm_window_read(struct pm_node *node, const cJSON *attributes, pomo
 /* Turns "same" into numbers, checks that the window fits, and sets height and width of node->shape. */
 pomona_status pm_window_resolve(struct pm_node *node, const struct pm_shape *input, pomona_error *error);
 
+/* 1x1 without padding: each window is one pixel of the input. */
+int pm_window_is_pixel(const struct pm_window *window);
+
 /* Shape and macs of a convolution that takes `in` channels and gives `out`; checks the input and `bias` against them.
  */
 pomona_status pm_kernel_infer(struct pm_node *node, const struct pm_shape *input, uint64_t in, uint32_t out,

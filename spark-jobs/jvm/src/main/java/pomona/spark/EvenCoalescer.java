@@ -2,7 +2,10 @@
 package pomona.spark;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.spark.Partition;
 import org.apache.spark.Partitioner;
 import org.apache.spark.rdd.PartitionCoalescer;
@@ -41,28 +44,15 @@ final class EvenCoalescer extends Partitioner implements PartitionCoalescer {
 
     @Override
     public PartitionGroup[] coalesce(int wanted, RDD<?> parent) {
-        List<List<Partition>> members = lists();
-        List<List<String>> blocks = lists();
+        List<List<String>> blocks = Stream.generate(ArrayList<String>::new).limit(groups).collect(Collectors.toList());
         for (Partition partition : parent.partitions()) {
-            int group = getPartition(partition.index());
-            members.get(group).add(partition);
-            blocks.get(group).addAll(SparkLines.preferredHosts(parent, partition.index()));
+            blocks.get(getPartition(partition.index())).addAll(SparkLines.preferredHosts(parent, partition.index()));
         }
         GroupHosts hosts = new GroupHosts(blocks);
         PartitionGroup[] found = new PartitionGroup[groups];
-        for (int group = 0; group < groups; group++) {
-            found[group] = new PartitionGroup(hosts.next(blocks.get(group)));
-            for (Partition partition : members.get(group)) {
-                SparkLines.append(found[group].partitions(), partition);
-            }
-        }
-        return found;
-    }
-
-    private <T> List<List<T>> lists() {
-        List<List<T>> found = new ArrayList<>();
-        for (int group = 0; group < groups; group++) {
-            found.add(new ArrayList<>());
+        Arrays.setAll(found, group -> new PartitionGroup(hosts.next(blocks.get(group))));
+        for (Partition partition : parent.partitions()) {
+            SparkLines.append(found[getPartition(partition.index())].partitions(), partition);
         }
         return found;
     }
