@@ -11,7 +11,7 @@
 #include "graph/pool.h"
 #include "image/image.h"
 
-#define DEFAULT_BATCH 2 /* more only push the maps out of the L2 cache */
+#define DEFAULT_BATCH 2 /* more cost memory and gain little: docs/tuning.md */
 
 struct pomona_session {
     pomona_model *model;
