@@ -176,9 +176,9 @@ typedef struct pomona_model_info {
     uint64_t parameters;                                      /* numbers in the file's tensors */
     uint64_t macs;                                            /* multiply-accumulates for one image */
     uint64_t weight_bytes;                                    /* packed weights, once a process */
-    uint64_t arena_bytes;                                     /* activations of one image, once a session and image */
-    uint64_t scratch_bytes;                                   /* of layers at work, once a session */
-    uint32_t class_count; /* feature_channels of a classifier that names its classes, else 0 */
+    uint64_t arena_bytes;   /* activations of one image that wait for the batch, once a session and image */
+    uint64_t scratch_bytes; /* of layers at work, and activations before those, once a session */
+    uint32_t class_count;   /* feature_channels of a classifier that names its classes, else 0 */
 } pomona_model_info;
 
 POMONA_API pomona_status pomona_model_get_info(const pomona_model *model, pomona_model_info *info, pomona_error *error);

@@ -22,7 +22,7 @@ static const struct form {
     uint32_t kernel[2], side, channels;
     const char *word;
 } forms[] = {
-    {{3, 3}, 10, 32, "winograd_f43"},     {{3, 3}, 7, 32, "winograd_f43"},      {{3, 3}, 7, 96, "winograd_f23"},
+    {{3, 3}, 10, 32, "winograd_f43"},     {{3, 3}, 7, 32, "winograd_f43"},      {{3, 3}, 7, 96, "winograd_f42_3"},
     {{5, 5}, 7, 32, "winograd_f25"},      {{1, 7}, 7, 32, "winograd_line_f47"}, {{7, 1}, 7, 32, "winograd_line_f47"},
     {{1, 3}, 7, 32, "winograd_line_f43"}, {{3, 1}, 7, 32, "winograd_line_f43"},
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The network between file and memory: read (read.c), folded (fold.c), placed in the arena (plan.c), and owned by a
- * model (model.c), which sessions run (session.c). */
+/* The network between file and memory: read (read.c), folded (fold.c), placed in the arena (turn.c, plan.c), and owned
+ * by a model (model.c), which sessions run (session.c). */
 #ifndef POMONA_GRAPH_GRAPH_H
 #define POMONA_GRAPH_GRAPH_H
 
@@ -35,8 +35,13 @@ const struct pm_shape *pm_graph_shape(const struct pm_graph *graph, int value);
  */
 void pm_graph_fold(struct pm_graph *graph, const struct pm_plan *plan);
 
-/* Places the values in the arena: maps[node_count + 1], by value. LIMIT when a slice would exceed PM_MAX_SLICE. */
+/* The first of the nodes that run for a whole batch, those before it image by image; node_count: none. */
+uint32_t pm_graph_turn(const struct pm_graph *graph);
+
+/* Places the values in the arena: maps[node_count + 1], by value; sets the plan's turn, slice and early. LIMIT when one
+ * image would exceed PM_MAX_SLICE. */
 #define PM_MAX_SLICE ((uint64_t)4 << 30)
-pomona_status pm_graph_place(const struct pm_graph *graph, struct pm_map *maps, uint64_t *slice, pomona_error *error);
+pomona_status pm_graph_place(const struct pm_graph *graph, struct pm_map *maps, struct pm_plan *plan,
+                             pomona_error *error);
 
 #endif

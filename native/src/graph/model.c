@@ -97,7 +97,7 @@ static pomona_status build(pomona_model *model, const uint8_t *data, size_t leng
         model->maps = pm_allocate_zeroed((size_t)model->graph.node_count + 1, sizeof *model->maps);
         if (!model->maps) status = pm_fail(error, POMONA_OUT_OF_MEMORY, "no memory to plan the arena");
     }
-    if (!status) status = pm_graph_place(&model->graph, model->maps, &model->plan.slice, error);
+    if (!status) status = pm_graph_place(&model->graph, model->maps, &model->plan, error);
     if (!status) {
         model->plan.maps = model->maps;
         status = pack_nodes(model, error);
@@ -202,7 +202,7 @@ pomona_status pomona_model_get_info(const pomona_model *model, pomona_model_info
         .macs = total_macs(&model->graph),
         .weight_bytes = model->weight_bytes,
         .arena_bytes = model->plan.slice * sizeof(float),
-        .scratch_bytes = model->plan.scratch * sizeof(float),
+        .scratch_bytes = (model->plan.early + model->plan.scratch) * sizeof(float),
         .class_count = model->graph.class_count,
     };
     return POMONA_OK;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Memory plan: every value gets a place in the slice of its image, such that values that live at the same time do not
- * overlap. Largest first, each at the lowest offset that is free for its whole life. */
+/* Memory plan: every value gets a place in the slice of its image, or, where nobody reads it after the turn, in the
+ * memory of early values, such that values that live at the same time do not overlap. Largest first, each at the lowest
+ * offset that is free for its whole life. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,7 @@ struct life {
     int home; /* the concatenation in which it lies, -1: it lies by itself */
     int view; /* the value of whose pixels it is a part, or these and their halo; -1: none */
     uint32_t block;
+    int early; /* nobody reads it from the turn on */
     struct pm_map *map;
 };
 
@@ -169,7 +171,7 @@ static uint64_t find_offset(const struct life *lives, uint32_t placed, const str
         moved = 0;
         for (uint32_t i = 0; i < placed; i++) {
             const struct life *other = &lives[i];
-            int together = other->first <= life->last && life->first <= other->last;
+            int together = other->first <= life->last && life->first <= other->last && other->early == life->early;
             int overlap =
                 other->map->offset < offset + life->map->size && offset < other->map->offset + other->map->size;
             if (together && overlap) offset = other->map->offset + other->map->size, moved = 1;
@@ -180,33 +182,41 @@ static uint64_t find_offset(const struct life *lives, uint32_t placed, const str
 
 /* Those that lie by themselves, largest first. */
 static pomona_status place_wholes(const struct pm_graph *graph, const struct life *lives, struct life *wholes,
-                                  uint64_t *slice, pomona_error *error) {
+                                  struct pm_plan *plan, pomona_error *error) {
     uint32_t count = 0;
-    *slice = 0;
+    plan->slice = plan->early = 0;
     for (uint32_t v = 0; v <= graph->node_count; v++) {
         if (!exists(graph, v) || lives[v].home >= 0 || lives[v].view >= 0) continue;
         POMONA_TRY(lay_out(lives[v].map, v ? graph->nodes[v - 1].name : "input", error));
-        if (v == 0 || !graph->nodes[v - 1].banded) wholes[count++] = lives[v];
+        if (v > 0 && graph->nodes[v - 1].banded) continue;
+        wholes[count] = lives[v];
+        wholes[count++].early = lives[v].last <= (int)plan->turn;
     }
     qsort(wholes, count, sizeof *wholes, by_size);
     for (uint32_t i = 0; i < count; i++) {
         struct pm_map *map = wholes[i].map;
+        uint64_t *floats = wholes[i].early ? &plan->early : &plan->slice;
         map->offset = find_offset(wholes, i, &wholes[i]);
-        if (map->offset + map->size > *slice) *slice = map->offset + map->size;
+        if (map->offset + map->size > *floats) *floats = map->offset + map->size;
     }
-    POMONA_RETURN_IF(*slice > PM_MAX_SLICE / sizeof(float), error, POMONA_LIMIT,
+    for (uint32_t i = 0; i < count; i++)
+        if (wholes[i].early) wholes[i].map->offset += plan->slice;
+    uint64_t one = plan->early + plan->slice;
+    POMONA_RETURN_IF(one > PM_MAX_SLICE / sizeof(float), error, POMONA_LIMIT,
                      "the activations of one image need %llu MiB; the limit is %llu",
-                     (unsigned long long)(*slice * sizeof(float) >> 20), (unsigned long long)(PM_MAX_SLICE >> 20));
+                     (unsigned long long)(one * sizeof(float) >> 20), (unsigned long long)(PM_MAX_SLICE >> 20));
     return POMONA_OK;
 }
 
-pomona_status pm_graph_place(const struct pm_graph *graph, struct pm_map *maps, uint64_t *slice, pomona_error *error) {
+pomona_status pm_graph_place(const struct pm_graph *graph, struct pm_map *maps, struct pm_plan *plan,
+                             pomona_error *error) {
+    plan->turn = pm_graph_turn(graph);
     size_t values = (size_t)graph->node_count + 1;
     struct life *lives = pm_allocate_zeroed(2 * values, sizeof *lives); /* by value, and by size */
     POMONA_RETURN_IF(!lives, error, POMONA_OUT_OF_MEMORY, "no memory to plan the arena");
     find_lives(graph, maps, lives);
     join_lives(graph, lives);
-    pomona_status status = place_wholes(graph, lives, lives + values, slice, error);
+    pomona_status status = place_wholes(graph, lives, lives + values, plan, error);
     for (size_t v = values; !status && v-- > 0;)
         if (lives[v].home >= 0) settle_part(&lives[v], &maps[lives[v].home]);
     for (size_t v = 1; !status && v < values; v++)

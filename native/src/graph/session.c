@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* One thread's way from bytes to vectors: decode into a pixel buffer, look up into the input map, run the nodes over a
- * few images at a time, pool. */
+/* One thread's way from bytes to vectors: decode into a pixel buffer, look up into the input map, run the nodes up to
+ * the turn; when the batch is full run the others over all of it, pool. */
 #include <math.h>
 #include <string.h>
 
@@ -11,7 +11,7 @@
 #include "graph/pool.h"
 #include "image/image.h"
 
-#define DEFAULT_BATCH 2 /* more only push the maps out of the L2 cache */
+#define DEFAULT_BATCH 2 /* more cost memory and gain little: docs/tuning.md */
 
 struct pomona_session {
     pomona_model *model;
@@ -19,7 +19,7 @@ struct pomona_session {
     pomona_image_options image;
     uint32_t batch;
     size_t output_length;
-    float *arena;    /* batch slices, then the layers' scratch */
+    float *arena;    /* batch slices, early values, the layers' scratch */
     uint8_t *pixels; /* one image */
     float **rows;    /* where the vectors of the batch go */
 };
@@ -53,7 +53,7 @@ static pomona_status allocate(pomona_session *session, pomona_error *error) {
     const pomona_model *model = session->model;
     uint64_t arena;
     POMONA_RETURN_IF(!pm_multiply(model->plan.slice * sizeof(float), session->batch, &arena) ||
-                         !pm_add(arena, model->plan.scratch * sizeof(float), &arena),
+                         !pm_add(arena, (model->plan.early + model->plan.scratch) * sizeof(float), &arena),
                      error, POMONA_LIMIT, "a batch of %u needs too much memory", session->batch);
     session->arena = pm_allocate_zeroed(1, arena);
     session->pixels = pm_allocate(pixel_bytes(model));
@@ -113,34 +113,53 @@ static void clear_halo(const struct pm_map *map, float *slice) {
 
 static void clear_halos(const struct pm_run *run, int value) {
     const struct pm_map *map = &run->plan->maps[value];
-    for (uint32_t i = 0; i < run->count; i++) clear_halo(map, run->arena + i * run->plan->slice);
+    for (uint32_t i = 0; i < run->count; i++) clear_halo(map, pm_memory(run, map, i));
 }
 
-/* Bytes to the floats of the input map. */
-static void enter(const pomona_session *session, const uint8_t *rgb, uint32_t slot) {
+/* Of `count` images from `first` on. */
+static struct pm_run run_of(const pomona_session *session, uint32_t first, uint32_t count, double *seconds) {
+    const struct pm_plan *plan = &session->model->plan;
+    float *early = session->arena + plan->slice * session->batch;
+    return (struct pm_run){
+        .plan = plan,
+        .arena = session->arena + plan->slice * first,
+        .scratch = early + plan->early,
+        .early = early - plan->slice,
+        .count = count,
+        .seconds = seconds,
+    };
+}
+
+/* Nodes from `first` to before `end`. */
+static void run_nodes(const pomona_session *session, const struct pm_run *run, uint32_t first, uint32_t end) {
+    for (uint32_t i = first; i < end; i++) {
+        const struct pm_node *node = &session->model->graph.nodes[i];
+        if (node->folded || node->banded) continue;
+        double begin = run->seconds ? pm_seconds() : 0;
+        clear_halos(run, node->value);
+        node->layer->run(node, run);
+        if (run->seconds) run->seconds[node->step] += pm_seconds() - begin;
+    }
+}
+
+/* Bytes to the floats of the input map, and on to where the batch waits. */
+static void enter(const pomona_session *session, const uint8_t *rgb, uint32_t slot, double *seconds) {
     const struct pm_graph *graph = &session->model->graph;
     const struct pm_map *map = &session->model->maps[0];
-    float *to = session->arena + slot * session->model->plan.slice + map->offset + map->origin;
+    const struct pm_run run = run_of(session, slot, 1, seconds);
+    clear_halos(&run, 0);
+    float *to = pm_value(&run, 0, 0);
     for (uint32_t y = 0; y < graph->input.height; y++, to += map->row_stride, rgb += graph->input.width * 3)
         pm_preprocess_row(&graph->preprocess, rgb, graph->input.width, to, map->block);
+    run_nodes(session, &run, 0, run.plan->turn);
 }
 
-/* Runs the network over the first `count` slots and writes their vectors to session->rows; `seconds` by layer, or NULL.
- */
+/* The rest of the network over the first `count` slots: their vectors to session->rows. */
 static void run_batch(pomona_session *session, uint32_t count, double *seconds) {
-    const pomona_model *model = session->model;
-    float *scratch = session->arena + model->plan.slice * session->batch;
-    struct pm_run run = {&model->plan, session->arena, scratch, count, seconds};
-    clear_halos(&run, 0);
-    for (uint32_t i = 0; i < model->graph.node_count; i++) {
-        const struct pm_node *node = &model->graph.nodes[i];
-        if (node->folded || node->banded) continue;
-        double begin = seconds ? pm_seconds() : 0;
-        clear_halos(&run, node->value);
-        node->layer->run(node, &run);
-        if (seconds) seconds[node->step] += pm_seconds() - begin;
-    }
-    for (uint32_t i = 0; i < count; i++) pm_pool(&run, model->graph.features, i, session->pooling, session->rows[i]);
+    const struct pm_graph *graph = &session->model->graph;
+    const struct pm_run run = run_of(session, 0, count, seconds);
+    run_nodes(session, &run, run.plan->turn, graph->node_count);
+    for (uint32_t i = 0; i < count; i++) pm_pool(&run, graph->features, i, session->pooling, session->rows[i]);
 }
 
 static void fill_nan(float *row, size_t length) {
@@ -160,7 +179,7 @@ pomona_status pomona_session_run(pomona_session *session, const pomona_bytes *im
             fill_nan(row, session->output_length);
             continue;
         }
-        enter(session, session->pixels, waiting);
+        enter(session, session->pixels, waiting, NULL);
         session->rows[waiting++] = row;
         if (waiting == session->batch) run_batch(session, waiting, NULL), waiting = 0;
     }
@@ -172,7 +191,7 @@ static void run_all_pixels(pomona_session *session, const uint8_t *rgb, size_t c
     for (size_t i = 0; i < count;) {
         uint32_t together = count - i < session->batch ? (uint32_t)(count - i) : session->batch;
         for (uint32_t slot = 0; slot < together; slot++, i++) {
-            enter(session, rgb + i * pixel_bytes(session->model), slot);
+            enter(session, rgb + i * pixel_bytes(session->model), slot, seconds);
             session->rows[slot] = output + i * session->output_length;
         }
         run_batch(session, together, seconds);

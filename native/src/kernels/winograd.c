@@ -16,13 +16,12 @@ static double distances_of(const struct pm_winograd_points *points, int value) {
     return product;
 }
 
-void pm_winograd_to_values(const struct pm_winograd_form *form,
+void pm_winograd_to_values(const struct pm_winograd_points *points, int taps,
                            double to_values[PM_WINOGRAD_PATCH_MAX][PM_WINOGRAD_KERNEL_MAX]) {
-    int last = 2 * form->points->pairs + 1;
+    int last = 2 * points->pairs + 1;
     for (int value = 0; value < last; value++) {
-        double power = 1 / distances_of(form->points, value);
-        for (int tap = 0; tap < form->kernel; tap++, power *= point_of(form->points, value))
-            to_values[value][tap] = power;
+        double power = 1 / distances_of(points, value);
+        for (int tap = 0; tap < taps; tap++, power *= point_of(points, value)) to_values[value][tap] = power;
     }
-    for (int tap = 0; tap < form->kernel; tap++) to_values[last][tap] = tap == form->kernel - 1;
+    for (int tap = 0; tap < taps; tap++) to_values[last][tap] = tap == taps - 1;
 }

@@ -47,17 +47,17 @@ typedef void pm_winograd_output_kernel(const struct pm_winograd_output *output);
 struct pm_winograd_form {
     const char *name, *bf16_name; /* with products in fp32, and in bf16 */
     int plane;                    /* both dimensions, or one: either */
-    int kernel, tile;             /* length of a side */
+    int kernel, tile[2];          /* length of a side; [0] vertical, [1] horizontal */
     int min_side;                 /* of the map */
     int64_t most_weights;         /* of one value: input channels x output channels */
     int beats_bf16; /* direct sums by vectors of it, with its own products in bf16, and is as fit for it */
-    const struct pm_winograd_points *points;
+    const struct pm_winograd_points *points[2];
     pm_winograd_input_kernel *input;
     pm_winograd_output_kernel *output;
 };
 
 /* What makes the values of a row of a kernel from its taps. */
-void pm_winograd_to_values(const struct pm_winograd_form *form,
+void pm_winograd_to_values(const struct pm_winograd_points *points, int taps,
                            double to_values[PM_WINOGRAD_PATCH_MAX][PM_WINOGRAD_KERNEL_MAX]);
 
 #endif

@@ -94,18 +94,19 @@ ALWAYS_INLINE void winograd_line_input(const struct pm_winograd_points *points, 
     }
 }
 
-ALWAYS_INLINE void winograd_plane_input(const struct pm_winograd_points *points, const float *input, ptrdiff_t row,
+ALWAYS_INLINE void winograd_plane_input(const struct pm_winograd_points *vertical,
+                                        const struct pm_winograd_points *horizontal, const float *input, ptrdiff_t row,
                                         float *values, ptrdiff_t stride) {
-    const int patch = 2 * points->pairs + 2;
+    const int height = 2 * vertical->pairs + 2, width = 2 * horizontal->pairs + 2;
     for (int lane = 0; lane < PM_BLOCK; lane += PM_VL) {
         vf half[PM_WINOGRAD_PLANE_MAX * PM_WINOGRAD_PLANE_MAX], all[PM_WINOGRAD_PLANE_MAX];
-        UNROLL for (int y = 0; y < patch; y++) {
-            UNROLL for (int x = 0; x < patch; x++) all[x] = VLOAD(input + y * row + x * PM_BLOCK + lane);
-            winograd_analyse(points, all, 1, half + y * patch, 1);
+        UNROLL for (int y = 0; y < height; y++) {
+            UNROLL for (int x = 0; x < width; x++) all[x] = VLOAD(input + y * row + x * PM_BLOCK + lane);
+            winograd_analyse(horizontal, all, 1, half + y * width, 1);
         }
-        UNROLL for (int x = 0; x < patch; x++) {
-            winograd_analyse(points, half + x, patch, all, 1);
-            UNROLL for (int y = 0; y < patch; y++) VSTORE(values + (y * patch + x) * stride + lane, all[y]);
+        UNROLL for (int x = 0; x < width; x++) {
+            winograd_analyse(vertical, half + x, width, all, 1);
+            UNROLL for (int y = 0; y < height; y++) VSTORE(values + (y * width + x) * stride + lane, all[y]);
         }
     }
 }
@@ -135,59 +136,75 @@ ALWAYS_INLINE void winograd_line_output(const struct pm_winograd_points *points,
     }
 }
 
-ALWAYS_INLINE void winograd_plane_output(const struct pm_winograd_points *points, const int tile,
-                                         const struct pm_winograd_output *o) {
-    const int patch = 2 * points->pairs + 2;
+ALWAYS_INLINE void winograd_plane_output(const struct pm_winograd_points *vertical,
+                                         const struct pm_winograd_points *horizontal, const int tile_height,
+                                         const int tile_width, const struct pm_winograd_output *o) {
+    const int height = 2 * vertical->pairs + 2, width = 2 * horizontal->pairs + 2;
     for (int lane = 0; lane < PM_BLOCK; lane += PM_VL) {
         vf half[PM_WINOGRAD_PLANE_MAX * PM_WINOGRAD_PLANE_MAX], pixels[PM_WINOGRAD_PLANE_MAX * PM_WINOGRAD_PLANE_MAX];
         vf all[PM_WINOGRAD_PLANE_MAX];
-        UNROLL for (int y = 0; y < patch; y++) {
-            UNROLL for (int x = 0; x < patch; x++) all[x] = VLOAD(o->values + (y * patch + x) * o->stride + lane);
-            winograd_combine(points, tile, all, 1, half + y * tile, 1);
+        UNROLL for (int y = 0; y < height; y++) {
+            UNROLL for (int x = 0; x < width; x++) all[x] = VLOAD(o->values + (y * width + x) * o->stride + lane);
+            winograd_combine(horizontal, tile_width, all, 1, half + y * tile_width, 1);
         }
-        UNROLL for (int x = 0; x < tile; x++) winograd_combine(points, tile, half + x, tile, pixels + x, tile);
-        winograd_store(o, pixels, tile, lane);
+        UNROLL for (int x = 0; x < tile_width; x++)
+            winograd_combine(vertical, tile_height, half + x, tile_width, pixels + x, tile_width);
+        winograd_store(o, pixels, tile_width, lane);
     }
 }
 
-#define WINOGRAD_INPUT(dimensions, patch)                                                                              \
-    static void winograd_##dimensions##_##patch(const float *input, ptrdiff_t row, float *values, ptrdiff_t stride) {  \
-        winograd_##dimensions##_input(&winograd_points_##patch, input, row, values, stride);                           \
+#define LINE_INPUT(patch)                                                                                              \
+    static void winograd_line_##patch(const float *input, ptrdiff_t row, float *values, ptrdiff_t stride) {            \
+        winograd_line_input(&winograd_points_##patch, input, row, values, stride);                                     \
     }
 
-#define WINOGRAD_OUTPUT(dimensions, patch, tile)                                                                       \
-    static void winograd_##dimensions##_##patch##_to_##tile(const struct pm_winograd_output *output) {                 \
-        winograd_##dimensions##_output(&winograd_points_##patch, tile, output);                                        \
+#define LINE_OUTPUT(patch, tile)                                                                                       \
+    static void winograd_line_##patch##_to_##tile(const struct pm_winograd_output *output) {                           \
+        winograd_line_output(&winograd_points_##patch, tile, output);                                                  \
     }
 
-WINOGRAD_INPUT(plane, 4)
-WINOGRAD_INPUT(plane, 6)
-WINOGRAD_INPUT(line, 6)
-WINOGRAD_INPUT(line, 10)
-WINOGRAD_OUTPUT(plane, 4, 2)
-WINOGRAD_OUTPUT(plane, 6, 2)
-WINOGRAD_OUTPUT(plane, 6, 4)
-WINOGRAD_OUTPUT(line, 6, 4)
-WINOGRAD_OUTPUT(line, 10, 4)
+#define PLANE_INPUT(height, width)                                                                                     \
+    static void winograd_plane_##height##x##width(const float *input, ptrdiff_t row, float *values,                    \
+                                                  ptrdiff_t stride) {                                                  \
+        winograd_plane_input(&winograd_points_##height, &winograd_points_##width, input, row, values, stride);         \
+    }
+
+#define PLANE_OUTPUT(height, width, rows, columns)                                                                     \
+    static void winograd_plane_##height##x##width##_to_##rows##x##columns(const struct pm_winograd_output *output) {   \
+        winograd_plane_output(&winograd_points_##height, &winograd_points_##width, rows, columns, output);             \
+    }
+
+PLANE_INPUT(6, 4)
+PLANE_INPUT(6, 6)
+LINE_INPUT(6)
+LINE_INPUT(10)
+PLANE_OUTPUT(6, 4, 4, 2)
+PLANE_OUTPUT(6, 6, 2, 2)
+PLANE_OUTPUT(6, 6, 4, 4)
+LINE_OUTPUT(6, 4)
+LINE_OUTPUT(10, 4)
 
 /* PLANE is for kernels of both dimensions, LINE for those of one; then the limits as in pm_winograd_form. */
-#define PLANE(level, patch, kernel, tile, ...)                                                                         \
+#define PLANE(level, label, height, width, kernel, rows, columns, ...)                                                 \
     {                                                                                                                  \
-        "conv_winograd_f" #tile #kernel "_" level, "conv_winograd_f" #tile #kernel "_bf16_" level, 1, kernel, tile,    \
-            __VA_ARGS__, &winograd_points_##patch, winograd_plane_##patch, winograd_plane_##patch##_to_##tile          \
+        "conv_winograd_" label "_" level, "conv_winograd_" label "_bf16_" level, 1, kernel, {rows, columns},           \
+            __VA_ARGS__, {&winograd_points_##height, &winograd_points_##width}, winograd_plane_##height##x##width,     \
+            winograd_plane_##height##x##width##_to_##rows##x##columns                                                  \
     }
-#define LINE(level, patch, kernel, tile, ...)                                                                          \
+#define LINE(level, label, patch, kernel, tile, ...)                                                                   \
     {                                                                                                                  \
-        "conv_winograd_line_f" #tile #kernel "_" level, "conv_winograd_line_f" #tile #kernel "_bf16_" level, 0,        \
-            kernel, tile, __VA_ARGS__, &winograd_points_##patch, winograd_line_##patch,                                \
+        "conv_winograd_line_" label "_" level, "conv_winograd_line_" label "_bf16_" level, 0, kernel, {tile, tile},    \
+            __VA_ARGS__, {&winograd_points_##patch, &winograd_points_##patch}, winograd_line_##patch,                  \
             winograd_line_##patch##_to_##tile                                                                          \
     }
 
 /* The first that takes a layer runs it. Limits are measured: an image's few tiles of a small map wait for 36 values of
- * weights where these come from beyond the L2 cache. */
+ * weights where these come from beyond the L2 cache. There F(4x2, 3x3) takes one image's 8 tiles of a 7x7 map as fast
+ * as F(2x2, 3x3) its 16, and the batch's faster. */
 #define WINOGRAD_FORMS(level)                                                                                          \
     {                                                                                                                  \
-        PLANE(level, 6, 3, 4, 10, INT64_MAX, 1), PLANE(level, 6, 3, 4, 7, 8192, 1),                                    \
-            PLANE(level, 4, 3, 2, 7, INT64_MAX, 1), PLANE(level, 6, 5, 2, 7, INT64_MAX, 1),                            \
-            LINE(level, 10, 7, 4, 7, INT64_MAX, 0), LINE(level, 6, 3, 4, 7, INT64_MAX, 1),                             \
+        PLANE(level, "f43", 6, 6, 3, 4, 4, 10, INT64_MAX, 1), PLANE(level, "f43", 6, 6, 3, 4, 4, 7, 8192, 1),          \
+            PLANE(level, "f42_3", 6, 4, 3, 4, 2, 7, INT64_MAX, 1),                                                     \
+            PLANE(level, "f25", 6, 6, 5, 2, 2, 7, INT64_MAX, 1), LINE(level, "f47", 10, 7, 4, 7, INT64_MAX, 0),        \
+            LINE(level, "f43", 6, 3, 4, 7, INT64_MAX, 1),                                                              \
     }

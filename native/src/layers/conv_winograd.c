@@ -24,9 +24,9 @@ struct winograd {
     int values;
     /* Products in bf16: the tilings take pairs, to which values are rounded in place (kernels/bf16.h); or NULL. */
     const struct pm_bf16_kernels *bf16;
-    uint32_t product_blocks;                                         /* of floats or pairs */
-    double to_values[PM_WINOGRAD_PATCH_MAX][PM_WINOGRAD_KERNEL_MAX]; /* of a row of the kernel */
-    struct pm_segment segments[];                                    /* one a block of products */
+    uint32_t product_blocks;                                            /* of floats or pairs */
+    double to_values[2][PM_WINOGRAD_PATCH_MAX][PM_WINOGRAD_KERNEL_MAX]; /* of a row of the kernel */
+    struct pm_segment segments[];                                       /* one a block of products */
 };
 
 /* Whether the form is for the kernel, the map large enough along its sides, and `weights` a value few enough. */
@@ -65,7 +65,7 @@ static ptrdiff_t value_floats(uint32_t blocks) { return ((ptrdiff_t)blocks * GRO
 static void choose_tiles(const struct pm_node *node, struct winograd *w) {
     w->values = 1;
     for (int side = 0; side < 2; side++) {
-        w->tile[side] = node->window.kernel[side] == 1 ? 1 : (uint32_t)w->form->tile;
+        w->tile[side] = node->window.kernel[side] == 1 ? 1 : (uint32_t)w->form->tile[side];
         w->patch[side] = w->tile[side] + node->window.kernel[side] - 1;
         w->values *= (int)w->patch[side];
     }
@@ -92,7 +92,8 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
     w->in_blocks = blocks;
     w->out_blocks = pm_map_blocks(&plan->maps[node->value]);
     choose_tiles(node, w);
-    pm_winograd_to_values(w->form, w->to_values);
+    for (int side = 0; side < 2; side++)
+        pm_winograd_to_values(w->form->points[side], w->form->kernel, w->to_values[side]);
     choose_products(node, plan, w);
     node->kernel = w->bf16 ? w->form->bf16_name : w->form->name;
     node->scratch_floats = (uint64_t)w->values * (uint64_t)(value_floats(w->in_blocks) + value_floats(w->out_blocks));
@@ -113,8 +114,8 @@ static void factors_of(const struct pm_node *node, uint32_t value, double *facto
     const uint32_t *taps = node->window.kernel;
     for (uint32_t y = 0; y < taps[0]; y++)
         for (uint32_t x = 0; x < taps[1]; x++)
-            *factors++ = (taps[0] == 1 ? 1 : w->to_values[value / w->patch[1]][y]) *
-                         (taps[1] == 1 ? 1 : w->to_values[value % w->patch[1]][x]);
+            *factors++ = (taps[0] == 1 ? 1 : w->to_values[0][value / w->patch[1]][y]) *
+                         (taps[1] == 1 ? 1 : w->to_values[1][value % w->patch[1]][x]);
 }
 
 /* One block of outputs; zeros where there are no channels. */

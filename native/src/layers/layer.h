@@ -22,7 +22,7 @@ struct pm_shape {
     uint32_t height, width, channels;
 };
 
-/* Where the value of a node lies: floats, in the slice of the arena that belongs to one image. Channel c of pixel
+/* Where the value of a node lies: floats, in the memory of one image (pm_memory). Channel c of pixel
  * (y, x) is at origin + (c / block) x block_stride + y x row_stride + x x block + c % block. `block` is PM_BLOCK, or
  * the number of channels for a network's input that only convolutions read: plain height x width x channels. The halo
  * is zero. A map of pairs counts them for channels: what has no use but in bf16 is written so (kernels/bf16.h). */
@@ -95,13 +95,16 @@ struct pm_plan {
     const struct pm_bf16_kernels *bf16; /* NULL: convolutions in fp32 */
     int slices;                         /* of bf16 for a number: 1, or PM_BF16_SLICES, which keep its accuracy */
     const struct pm_map *maps;          /* by value */
+    uint32_t turn;                      /* nodes before it run image by image, those from it on the whole batch */
     uint64_t slice;                     /* floats of the arena for one image */
-    uint64_t scratch;                   /* floats that any one layer needs */
+    uint64_t early;   /* for values that nobody reads from the turn on: once, for one image at a time */
+    uint64_t scratch; /* floats that any one layer needs */
 };
 
 struct pm_run {
     const struct pm_plan *plan;
     float *arena, *scratch; /* count slices; plan->scratch floats */
+    float *early;           /* `slice` before plan->early floats: the offsets of early values come after the others' */
     uint32_t count;
     double *seconds; /* by step, NULL: not wanted; a node that runs its producer moves that one's part there */
 };
@@ -115,10 +118,15 @@ static inline int pm_is_view(const struct pm_node *node, const struct pm_plan *p
 /* What layers whose values may be views have as `prepare`: names the way the node runs. */
 pomona_status pm_view_prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error);
 
+/* What a map of image `i` lies in, at its offset. */
+static inline float *pm_memory(const struct pm_run *run, const struct pm_map *map, uint32_t i) {
+    return map->offset < run->plan->slice ? run->arena + i * run->plan->slice : run->early;
+}
+
 /* The first float of a value's pixel (0, 0) for image `i`. */
 static inline float *pm_value(const struct pm_run *run, int value, uint32_t i) {
     const struct pm_map *map = &run->plan->maps[value];
-    return run->arena + i * run->plan->slice + map->offset + map->origin;
+    return pm_memory(run, map, i) + map->offset + map->origin;
 }
 
 enum {
