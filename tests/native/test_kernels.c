@@ -20,6 +20,7 @@
 
 #define HALF_ULP (1.0 / (1 << 24))
 #define MAX_SEGMENTS 5
+#define BEGINS 2
 
 static double clamp(double value, double low, double high) { return fmin(fmax(value, low), high); }
 
@@ -48,15 +49,16 @@ static void check(float found, struct expected expected, const char *name) {
 
 struct conv_case {
     const struct pm_conv_tiling *tiling;
-    int pixels, segments, residual, begun, clamped, at_end;
+    int pixels, segments, residual, begins, clamped, at_end;
     ptrdiff_t distance;
     ptrdiff_t lengths[MAX_SEGMENTS];
 };
 
 /* All memory of one case; output, residual and beginning have a gap between their blocks, which nobody may write to. */
 struct conv_memory {
-    struct guarded input, weights, scale, shift, residual, begin, output;
+    struct guarded input, weights, scale, shift, residual, begin[BEGINS], output;
     struct pm_segment segments[MAX_SEGMENTS];
+    struct pm_conv_begin begins[BEGINS];
     struct pm_conv_tile tile;
     ptrdiff_t depth, output_floats;
     int outputs; /* channels */
@@ -70,14 +72,18 @@ static struct conv_memory set_up(const struct conv_case *c) {
         end += (c->pixels - 1) * c->distance + c->lengths[s];
         m.depth += c->lengths[s];
     }
-    ptrdiff_t output_block = pixels + GAP, residual_block = pixels + 2 * GAP, begin_block = pixels + 3 * GAP;
+    ptrdiff_t output_block = pixels + GAP, residual_block = pixels + 2 * GAP;
     m.output_floats = (blocks - 1) * output_block + pixels;
     m.input = random_floats((size_t)end, c->at_end);
     m.weights = random_floats((size_t)(m.depth * m.outputs), c->at_end);
     m.scale = random_floats((size_t)m.outputs, c->at_end);
     m.shift = random_floats((size_t)m.outputs, c->at_end);
     m.residual = random_floats((size_t)((blocks - 1) * residual_block + pixels), c->at_end);
-    m.begin = random_floats((size_t)((blocks - 1) * begin_block + pixels), c->at_end);
+    for (int b = 0; b < c->begins; b++) {
+        ptrdiff_t block = pixels + (3 + b) * GAP;
+        m.begin[b] = random_floats((size_t)((blocks - 1) * block + pixels), c->at_end);
+        m.begins[b] = (struct pm_conv_begin){m.begin[b].data, block};
+    }
     m.output = guarded_floats((size_t)m.output_floats, c->at_end);
     for (ptrdiff_t i = 0; i < m.output_floats; i++) m.output.data[i] = UNTOUCHED;
     m.tile = (struct pm_conv_tile){.input = m.input.data,
@@ -85,29 +91,34 @@ static struct conv_memory set_up(const struct conv_case *c) {
                                    .scale = m.scale.data,
                                    .shift = m.shift.data,
                                    .residual = c->residual ? m.residual.data : NULL,
-                                   .begin = c->begun ? m.begin.data : NULL,
                                    .output = m.output.data,
                                    .segment_count = c->segments,
                                    .partial_segments = 1 + c->segments % 3,
                                    .input_pixel = c->distance,
                                    .output_block = output_block,
                                    .residual_block = residual_block,
-                                   .begin_block = begin_block,
+                                   .begin_count = c->begins,
                                    .low = c->clamped ? 0 : -INFINITY,
                                    .high = c->clamped ? 0.5f : INFINITY};
     return m;
 }
 
 static void tear_down(struct conv_memory *m) {
-    struct guarded *all[] = {&m->input, &m->weights, &m->scale, &m->shift, &m->residual, &m->begin, &m->output};
+    struct guarded *all[] = {&m->input, &m->weights, &m->scale, &m->shift, &m->residual, &m->output};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free_guarded(all[i]);
+    for (int b = 0; b < m->tile.begin_count; b++) free_guarded(&m->begin[b]);
 }
 
 static struct expected expect_conv(const struct conv_case *c, const struct conv_memory *m, int wide, int pixel,
                                    int channel) {
-    ptrdiff_t first = channel / PM_BLOCK * m->tile.begin_block + pixel * PM_BLOCK + channel % PM_BLOCK;
-    double sum = c->begun ? m->begin.data[first] : 0, magnitude = fabs(sum);
+    double sum = 0, magnitude = 0;
     const float *weight = m->weights.data + channel;
+    for (int b = 0; b < c->begins; b++) {
+        const struct pm_conv_begin *begin = &m->begins[b];
+        float number = begin->numbers[channel / PM_BLOCK * begin->block + pixel * PM_BLOCK + channel % PM_BLOCK];
+        sum += number;
+        magnitude += fabs(number);
+    }
     for (int s = 0; s < c->segments; s++)
         for (ptrdiff_t k = 0; k < c->lengths[s]; k++, weight += m->outputs) {
             double product = (double)m->input.data[m->segments[s].offset + pixel * c->distance + k] * *weight;
@@ -115,13 +126,15 @@ static struct expected expect_conv(const struct conv_case *c, const struct conv_
             magnitude += fabs(product);
         }
     ptrdiff_t slot = channel / PM_BLOCK * m->tile.residual_block + pixel * PM_BLOCK + channel % PM_BLOCK;
-    return finish(sum, magnitude, m->depth + 1, wide, m->scale.data[channel], m->shift.data[channel],
+    return finish(sum, magnitude, m->depth + BEGINS, wide, m->scale.data[channel], m->shift.data[channel],
                   c->residual ? m->residual.data[slot] : 0, m->tile.low, m->tile.high);
 }
 
 /* A turning kernel that goes back to the first windows gives their bits again, GAP floats behind those before. */
 static void check_turning(const struct conv_case *c, const struct conv_memory *m) {
-    float turned[PM_CONV_PIXELS_MAX * PM_BLOCK + GAP], begin[PM_CONV_PIXELS_MAX * PM_BLOCK + GAP];
+    float turned[PM_CONV_PIXELS_MAX * PM_BLOCK + GAP], sums[BEGINS][PM_CONV_PIXELS_MAX * PM_BLOCK + GAP];
+    struct pm_conv_begin begins[BEGINS];
+    for (int b = 0; b < BEGINS; b++) begins[b] = (struct pm_conv_begin){sums[b], 0};
     assert_int_equal(c->tiling->blocks, 1);
     for (int turn = 1; turn < c->pixels; turn++) {
         struct pm_conv_tile tile = m->tile;
@@ -131,10 +144,12 @@ static void check_turning(const struct conv_case *c, const struct conv_memory *m
         tile.residual_turn = -turn * PM_BLOCK;
         tile.output_turn = GAP;
         tile.output = turned;
-        for (int pixel = 0; c->begun && pixel < c->pixels; pixel++)
-            memcpy(begin + pixel * PM_BLOCK + (pixel < turn ? 0 : GAP),
-                   m->begin.data + (pixel < turn ? pixel : pixel - turn) * PM_BLOCK, PM_BLOCK * sizeof *begin);
-        if (c->begun) tile.begin = begin;
+        for (int pixel = 0; pixel < c->begins * c->pixels; pixel++) {
+            int b = pixel / c->pixels, at = pixel % c->pixels, again = at < turn ? at : at - turn;
+            memcpy(sums[b] + at * PM_BLOCK + (at < turn ? 0 : GAP), m->begin[b].data + again * PM_BLOCK,
+                   PM_BLOCK * sizeof(float));
+        }
+        tile.begins = begins;
         c->tiling->turning[c->pixels - 1](&tile);
         for (int pixel = 0; pixel < c->pixels; pixel++) {
             int again = pixel < turn ? pixel : pixel - turn;
@@ -147,6 +162,7 @@ static void check_turning(const struct conv_case *c, const struct conv_memory *m
 static void check_conv(const struct conv_case *c, int scalar) {
     struct conv_memory m = set_up(c);
     m.tile.segments = m.segments;
+    m.tile.begins = m.begins;
     c->tiling->kernels[c->pixels - 1](&m.tile);
     for (int pixel = 0; pixel < c->pixels; pixel++)
         for (int channel = 0; channel < m.outputs; channel++)
@@ -175,14 +191,14 @@ static int check_tiling(const struct pm_conv_tiling *tiling, int scalar) {
     for (size_t w = 0; w < sizeof windows / sizeof *windows; w++)
         for (int pixels = 1; pixels <= tiling->pixels; pixels++)
             for (size_t d = 0; d < (tiling->input_pixel ? 1 : sizeof any / sizeof *any); d++)
-                for (int way = 0; way < (scalar || tiling->wide ? 8 : 16); way++, cases++) {
+                for (int way = 0; way < (scalar || tiling->wide ? 1 : 1 + BEGINS) * 8; way++, cases++) {
                     struct conv_case c = {.tiling = tiling,
                                           .pixels = pixels,
                                           .segments = windows[w].segments,
                                           .residual = way & 1,
                                           .clamped = way >> 1 & 1,
                                           .at_end = way >> 2 & 1,
-                                          .begun = way >> 3,
+                                          .begins = way >> 3,
                                           .distance = tiling->input_pixel ? tiling->input_pixel : any[d]};
                     memcpy(c.lengths, windows[w].lengths, sizeof c.lengths);
                     check_conv(&c, scalar);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* 1x1 convolutions that go by Strassen's method, against plain fp64 loops: rows, blocks and channels that do not halve,
- * several bands, what is folded behind, maps that lie within others; and the same bits in any batch. */
+/* 1x1 convolutions that go by Strassen's method, once or twice, against plain fp64 loops: rows, blocks and channels
+ * that do not halve, several bands, strides, small maps, what is folded behind, maps that lie within others; and the
+ * same bits in any batch. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -13,46 +14,72 @@
 
 #include "net_check.h"
 
-#define LEAST 128 /* channels */
+#define LEAST 160 /* channels, in and out */
+#define LEAST_GATHERED 304
+#define LEAST_FEW 600
+#define LEAST_TWICE 512
+#define LEAST_TWICE_OUT 336
+
+#define ONCE "conv_strassen"
+#define TWICE "conv_strassen_twice"
 
 static const uint32_t one[] = {1, 1}, three[] = {3, 3};
 static const char *const same = "{\"padding\": \"same\"}";
 
-static void expect_method(const struct model_maker *maker, const char *layer, int found, const char *what) {
+/* `method`: the name of its kernel, or NULL for one that is not of Strassen's. */
+static void expect_method(const struct model_maker *maker, const char *layer, const char *method, const char *what) {
     int vectors = strcmp(pomona_cpu_level(), "scalar") != 0;
-    if (runs_by(maker, POMONA_PRECISION_DEFAULT, layer, "strassen") != (found && vectors))
+    int found = runs_by(maker, POMONA_PRECISION_DEFAULT, layer, ONCE);
+    int twice = runs_by(maker, POMONA_PRECISION_DEFAULT, layer, TWICE);
+    if (found != (method && vectors) || twice != (method && vectors && !strcmp(method, TWICE)))
         fail_msg("%s: not the expected method", what);
 }
 
-static void finish(struct model_maker *maker, const char *last, const char *what) {
+static void finish(struct model_maker *maker, const char *last, const char *method, const char *what) {
     maker_features(maker, last);
-    expect_method(maker, "wide", 1, what);
+    expect_method(maker, "wide", method, what);
     check_graph(maker, what);
     maker_end(maker);
 }
 
+struct layer {
+    uint32_t height, width, in, out;
+    uint32_t stride[2]; /* 0: 1 */
+};
+
 /* Convolution, batch norm, sum with its own input's projection, an activation. */
-static void check(uint32_t height, uint32_t width, uint32_t in, uint32_t out, int residual, const char *kind) {
+static void check(const struct layer *l, int residual, const char *kind, const char *method) {
     struct model_maker maker;
-    char what[96], attributes[32];
-    snprintf(what, sizeof what, "%ux%u, %u to %u channels, %s", height, width, in, out, kind);
+    char what[128], attributes[32], strides[64];
+    uint32_t down = l->stride[0] ? l->stride[0] : 1, across = l->stride[1] ? l->stride[1] : 1;
+    snprintf(what, sizeof what, "%ux%u by %ux%u, %u to %u channels, %s", l->height, l->width, down, across, l->in,
+             l->out, kind);
     snprintf(attributes, sizeof attributes, "{\"kind\": \"%s\"}", kind);
-    maker_begin(&maker, height, width, in + height);
-    const char *from = lead_in(&maker, 3, in), *last = "norm";
-    if (residual) maker_conv(&maker, "side", from, one, in, out, 1, NULL);
-    maker_conv(&maker, "wide", from, one, in, out, 0, NULL);
-    maker_norm(&maker, "norm", "wide", out);
+    snprintf(strides, sizeof strides, "{\"strides\": [%u, %u]}", down, across);
+    maker_begin(&maker, l->height, l->width, l->in + l->height);
+    const char *from = lead_in(&maker, l->in < LEAST_TWICE ? 3 : 1, l->in), *last = "norm";
+    if (residual) maker_conv(&maker, "side", from, one, l->in, l->out, 1, strides);
+    maker_conv(&maker, "wide", from, one, l->in, l->out, 0, strides);
+    maker_norm(&maker, "norm", "wide", l->out);
     if (residual) maker_node(&maker, "add", last = "sum", "side,norm", NULL);
     maker_node(&maker, "activation", "end", last, attributes);
-    finish(&maker, "end", what);
+    finish(&maker, "end", method, what);
+}
+
+static void once(uint32_t height, uint32_t width, uint32_t in, uint32_t out, int residual, const char *kind) {
+    check(&(struct layer){height, width, in, out, {0}}, residual, kind, ONCE);
+}
+
+static void twice(uint32_t height, uint32_t width, uint32_t in, uint32_t out, int residual, const char *kind) {
+    check(&(struct layer){height, width, in, out, {0}}, residual, kind, TWICE);
 }
 
 static void test_sides(void **state) {
     (void)state;
-    for (uint32_t more = 0; more < 5; more++) check(8 + more, 12 - more, LEAST, LEAST, more % 2, "relu");
-    check(2, 40, LEAST, LEAST, 1, "relu6");
-    check(3, 40, LEAST, LEAST, 0, "swish");
-    check(64, 1, LEAST, LEAST, 1, "swish");
+    for (uint32_t more = 0; more < 5; more++) once(8 + more, 12 - more, LEAST, LEAST, more % 2, "relu");
+    once(2, 40, LEAST, LEAST, 1, "relu6");
+    once(3, 40, LEAST, LEAST, 0, "swish");
+    once(64, 1, LEAST, LEAST, 1, "swish");
 }
 
 /* Odd blocks and a last one that is not full, on either side. */
@@ -61,15 +88,42 @@ static void test_channels(void **state) {
     static const uint32_t more[] = {0, 1, 8, 16, 23, 32};
     for (int i = 0; i < 6; i++)
         for (int j = i % 2; j < 6; j += 2)
-            check(9, 8, LEAST + more[i], LEAST + more[j], j > 2, i > 2 ? "relu" : "swish");
+            once(9, 8, LEAST + more[i], LEAST + more[j], j > 2, i > 2 ? "relu" : "swish");
 }
 
 /* 1.25 MiB and more are cut into bands of rows. */
 static void test_bands(void **state) {
     (void)state;
-    check(53, 50, LEAST, LEAST, 1, "relu");
-    check(47, 31, LEAST, 2 * LEAST + 24, 0, "swish");
-    check(3, 900, LEAST, LEAST, 0, "relu"); /* as many as there are pairs of rows */
+    once(53, 50, LEAST, LEAST, 1, "relu");
+    once(47, 31, LEAST, 2 * LEAST + 24, 0, "swish");
+    once(3, 900, LEAST, LEAST, 0, "relu"); /* as many as there are pairs of rows */
+}
+
+/* Rows and blocks whose halves, or halves of halves, are not alike. */
+static void test_twice(void **state) {
+    (void)state;
+    static const uint32_t more[] = {0, 8, 16, 23, 40, 55};
+    for (uint32_t i = 0; i < 6; i++)
+        twice(6 + i, 13 - i, LEAST_TWICE + more[i], LEAST_TWICE_OUT + more[(i * 5 + 2) % 6], i % 2,
+              i > 2 ? "relu" : "swish");
+    twice(64, 1, LEAST_TWICE, LEAST_TWICE_OUT + 24, 1, "relu6");
+    twice(13, 90, LEAST_TWICE + 24, LEAST_TWICE_OUT, 1, "relu"); /* bands of as few rows as there may be */
+}
+
+static void test_strides(void **state) {
+    (void)state;
+    check(&(struct layer){17, 16, LEAST_GATHERED + 8, LEAST_GATHERED, {2, 2}}, 0, "relu", ONCE);
+    check(&(struct layer){9, 26, LEAST_GATHERED, LEAST_GATHERED + 24, {1, 3}}, 1, "swish", ONCE);
+    check(&(struct layer){23, 8, LEAST_GATHERED + 16, LEAST_GATHERED, {3, 1}}, 1, "relu", ONCE);
+    check(&(struct layer){80, 60, LEAST_GATHERED, LEAST_GATHERED, {2, 2}}, 0, "relu", ONCE); /* bands */
+    check(&(struct layer){20, 15, LEAST_TWICE + 8, LEAST_TWICE_OUT, {2, 2}}, 1, "relu", TWICE);
+}
+
+static void test_small_maps(void **state) {
+    (void)state;
+    once(4, 10, LEAST_FEW, LEAST_FEW + 8, 1, "relu");
+    twice(7, 7, LEAST_FEW + 24, LEAST_FEW, 0, "swish");
+    check(&(struct layer){13, 13, LEAST_FEW, LEAST_FEW, {2, 2}}, 1, "relu", TWICE);
 }
 
 /* Input and output have halos of other widths, and so has the residual; the depthwise convolution, which alone reads
@@ -89,8 +143,8 @@ static void test_halos(void **state) {
         maker_conv(&maker, "other", "all", one, LEAST + 8, LEAST, 1, NULL);
         maker_depthwise(&maker, "alone", "other", three, LEAST, 0, same);
         maker_features(&maker, "alone");
-        expect_method(&maker, "other", 1, "read by a depthwise convolution");
-        finish(&maker, "alone", "halos");
+        expect_method(&maker, "other", ONCE, "read by a depthwise convolution");
+        finish(&maker, "alone", ONCE, "halos");
     }
 }
 
@@ -107,7 +161,7 @@ static void test_parts(void **state) {
     maker_conv(&maker, "wide", "part", one, LEAST + 24, LEAST + 40, 1, NULL);
     maker_node(&maker, "concat", "again", "wide,reads joined", NULL);
     maker_conv(&maker, "last", "again", three, LEAST + 64, 16, 1, same);
-    finish(&maker, "last", "parts");
+    finish(&maker, "last", ONCE, "parts");
 }
 
 /* A crop lies in what it is cut from. */
@@ -121,7 +175,7 @@ static void test_crop(void **state) {
     maker_conv(&maker, "other", from, three, LEAST, LEAST, 1, "{\"padding\": [0, 0, 0, 0]}");
     maker_node(&maker, "crop", "edge", "other", "{\"cropping\": [0, 1, 1, 1]}");
     maker_node(&maker, "add", "sum", "wide,edge", NULL);
-    finish(&maker, "sum", "crop");
+    finish(&maker, "sum", ONCE, "crop");
 }
 
 static void run_batch(const struct model_maker *maker, const uint8_t *rgb, uint32_t batch, uint32_t images,
@@ -139,15 +193,14 @@ static void run_batch(const struct model_maker *maker, const uint8_t *rgb, uint3
     free_model(&file);
 }
 
-static void test_batches(void **state) {
-    (void)state;
+static void check_batches(uint32_t in, uint32_t out, const char *method) {
     struct model_maker maker;
     float *alone, *together;
     size_t length;
     maker_begin(&maker, 9, 11, 6);
-    maker_conv(&maker, "wide", lead_in(&maker, 3, LEAST + 40), one, LEAST + 40, LEAST + 8, 1, NULL);
+    maker_conv(&maker, "wide", lead_in(&maker, 3, in), one, in, out, 1, NULL);
     maker_features(&maker, "wide");
-    expect_method(&maker, "wide", 1, "a batch");
+    expect_method(&maker, "wide", method, "a batch");
     uint8_t *rgb = random_pixels(9, 11, 5, 8);
     run_batch(&maker, rgb, 1, 5, &alone, &length);
     for (uint32_t batch = 2; batch <= 5; batch++) {
@@ -160,33 +213,48 @@ static void test_batches(void **state) {
     maker_end(&maker);
 }
 
+static void test_batches(void **state) {
+    (void)state;
+    check_batches(LEAST + 40, LEAST + 8, ONCE);
+    check_batches(LEAST_TWICE + 40, LEAST_TWICE_OUT + 8, TWICE);
+}
+
 static void expect_direct(uint32_t height, uint32_t width, uint32_t in, uint32_t out, const uint32_t *kernel,
                           const char *attributes) {
     struct model_maker maker;
     maker_begin(&maker, height, width, 1);
     maker_conv(&maker, "wide", lead_in(&maker, 2, in), kernel, in, out, 0, attributes);
     maker_features(&maker, "wide");
-    expect_method(&maker, "wide", 0, attributes);
+    expect_method(&maker, "wide", NULL, attributes);
     maker_end(&maker);
 }
 
 static void test_what_stays_direct(void **state) {
     (void)state;
-    expect_direct(7, 7, LEAST, LEAST, one, "{}");
+    expect_direct(7, 7, LEAST_FEW - 1, LEAST_FEW, one, "{}");
+    expect_direct(3, 13, LEAST_FEW, LEAST_FEW, one, "{}");
     expect_direct(1, 100, LEAST, LEAST, one, "{}");
     expect_direct(10, 10, LEAST - 1, LEAST, one, "{}");
     expect_direct(10, 10, LEAST, LEAST - 1, one, "{}");
-    expect_direct(20, 20, LEAST, LEAST, one, "{\"strides\": [2, 2]}");
+    expect_direct(10, 10, 127, 4 * LEAST, one, "{}");
+    expect_direct(20, 20, LEAST_GATHERED - 8, LEAST_GATHERED - 8, one, "{\"strides\": [2, 2]}");
     expect_direct(10, 10, LEAST, LEAST, one, "{\"padding\": [0, 1, 0, 0]}");
     expect_direct(10, 10, LEAST, LEAST, three, "{}");
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sides),   cmocka_unit_test(test_channels),
-        cmocka_unit_test(test_bands),   cmocka_unit_test(test_halos),
-        cmocka_unit_test(test_parts),   cmocka_unit_test(test_crop),
-        cmocka_unit_test(test_batches), cmocka_unit_test(test_what_stays_direct),
+        cmocka_unit_test(test_sides),
+        cmocka_unit_test(test_channels),
+        cmocka_unit_test(test_bands),
+        cmocka_unit_test(test_twice),
+        cmocka_unit_test(test_strides),
+        cmocka_unit_test(test_small_maps),
+        cmocka_unit_test(test_halos),
+        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_crop),
+        cmocka_unit_test(test_batches),
+        cmocka_unit_test(test_what_stays_direct),
     };
     int missing = level_missing();
     return missing ? missing : cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,7 +25,7 @@ static inline void check_alone(const struct pm_conv_tiling *tiling, const struct
         struct pm_conv_tile tile = *all;
         tile.input += pixel * distance;
         if (tile.residual) tile.residual += pixel * PM_BLOCK;
-        if (tile.begin) tile.begin += pixel * PM_BLOCK;
+        tile.begin_at += pixel * PM_BLOCK;
         tile.output = alone;
         tile.output_block = PM_BLOCK;
         tiling->kernels[0](&tile);

@@ -65,6 +65,23 @@ ALWAYS_INLINE void conv_store(const struct pm_conv_tile *tile, const int pixels,
     }
 }
 
+/* What the sums begin with, added up in registers. */
+ALWAYS_INLINE void conv_begin(const struct pm_conv_tile *t, const int pixels, const int vectors, const int turning,
+                              conv_sums total) {
+    conv_sums sum;
+    EACH_SUM sum[i][j] = (vf){0};
+    PM_PRAGMA(GCC unroll 1) for (int b = 0; b < t->begin_count; b++) {
+        const struct pm_conv_begin begin = t->begins[b];
+        UNROLL for (int j = 0; j < vectors; j++) {
+            const float *from = begin.numbers + t->begin_at + j / PM_VB * begin.block + j % PM_VB * PM_VL;
+            __asm__("" : "+r"(from)); /* one address for all pixels */
+            UNROLL for (int i = 0; i < pixels; i++) sum[i][j] +=
+                VLOAD(from + i * PM_BLOCK + (turning && i >= t->turn ? t->output_turn : 0));
+        }
+    }
+    EACH_SUM total[i][j] = sum[i][j];
+}
+
 ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, const int vectors,
                              const ptrdiff_t constant_distance, const int turning) {
     const ptrdiff_t distance = constant_distance ? constant_distance : t->input_pixel;
@@ -75,10 +92,8 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
     const int turn = t->turn;
     conv_sums sum;
     conv_sums total __attribute__((aligned(PM_VL * sizeof(float))));
-    int parts = t->begin != NULL;
-    if (parts)
-        EACH_SUM total[i][j] = VLOAD(t->begin + j / PM_VB * t->begin_block + j % PM_VB * PM_VL + i * PM_BLOCK +
-                                     (turning && i >= turn ? t->output_turn : 0));
+    int parts = t->begin_count > 0;
+    if (parts) conv_begin(t, pixels, vectors, turning, total);
     for (;; parts++) {
         const struct pm_segment *stop = end - segment > t->partial_segments ? segment + t->partial_segments : end;
         EACH_SUM sum[i][j] = (vf){0};

@@ -24,6 +24,12 @@ struct pm_segment {
     ptrdiff_t length;
 };
 
+/* Numbers that are addressed as outputs are, by a block stride of their own; rows lie as those of the output. */
+struct pm_conv_begin {
+    const float *numbers;
+    ptrdiff_t block;
+};
+
 /* Up to `pixels` outputs in a row by `blocks` output blocks of a convolution:
  * output = clamp(sum over segments(input x weights) x scale + shift + residual, low, high). A batch norm lives in scale
  * and shift: multiplied into the weights it would round each of them once more, which alone costs 2e-5 of the features'
@@ -33,8 +39,10 @@ struct pm_conv_tile {
     const float *weights;       /* [sum of segment lengths][outputs]: pm_tiling_outputs */
     const float *scale, *shift; /* [outputs] each; NULL, which sums in fp32 alone take: store them bare */
     const float *residual;      /* NULL, or addressed as `output` is, by its own block stride */
-    const float *begin;         /* the same: what the sum begins with; in fp32 alone */
     float *output;
+    const struct pm_conv_begin *begins; /* what the sum begins with, `begin_count` of them; in fp32 alone */
+    int begin_count;
+    ptrdiff_t begin_at; /* floats to the tile's first pixel in each of them */
     const struct pm_segment *segments;
     ptrdiff_t segment_count;
     ptrdiff_t partial_segments; /* after so many, the sum joins the total: long chains of fp32 additions lose bits */
@@ -42,7 +50,6 @@ struct pm_conv_tile {
     ptrdiff_t input_pixel;      /* floats between the windows of two neighbouring outputs */
     ptrdiff_t output_block;     /* floats between output blocks */
     ptrdiff_t residual_block;   /* the same of `residual` */
-    ptrdiff_t begin_block;      /* and of `begin`, whose rows lie as those of the output */
     float low, high;            /* -INFINITY and INFINITY for no clamp */
     /* Where the tile goes on in the next row, for turning kernels: from pixel `turn` on, so many more floats. */
     int turn;

@@ -23,7 +23,7 @@ void pm_conv_run_tiles(const struct pm_conv_tiling *tiling, struct pm_conv_tile 
         tile.input += (ptrdiff_t)now * tile.input_pixel;
         tile.output += (ptrdiff_t)now * PM_BLOCK;
         if (tile.residual) tile.residual += (ptrdiff_t)now * PM_BLOCK;
-        if (tile.begin) tile.begin += (ptrdiff_t)now * PM_BLOCK;
+        tile.begin_at += (ptrdiff_t)now * PM_BLOCK;
     }
 }
 
@@ -42,7 +42,7 @@ void pm_conv_run_rows(const struct pm_conv_tiling *tiling, const struct pm_conv_
         tile.input += (ptrdiff_t)now * tile.input_pixel + (turns ? tile.input_turn : 0);
         tile.output += (ptrdiff_t)now * PM_BLOCK + (turns ? tile.output_turn : 0);
         if (tile.residual) tile.residual += (ptrdiff_t)now * PM_BLOCK + (turns ? tile.residual_turn : 0);
-        if (tile.begin) tile.begin += (ptrdiff_t)now * PM_BLOCK + (turns ? tile.output_turn : 0);
+        tile.begin_at += (ptrdiff_t)now * PM_BLOCK + (turns ? tile.output_turn : 0);
         column = turns ? now - left : column + now;
     }
 }

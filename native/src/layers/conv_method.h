@@ -41,7 +41,8 @@ ptrdiff_t pm_conv_direct_blocks(const struct pm_node *node);
 extern const struct pm_conv_method pm_conv_winograd;
 int pm_conv_winograd_suits(const struct pm_node *node, const struct pm_plan *plan);
 
-/* Strassen's method, for wide 1x1 convolutions in fp32: 7/8 of the products, 7/4 of the weights' memory. */
+/* Strassen's method, for wide 1x1 convolutions in fp32: 7/8 of the products, 7/4 of the weights' memory; the widest have
+ * it twice, 49/64 and 49/16. */
 extern const struct pm_conv_method pm_conv_strassen;
 int pm_conv_strassen_suits(const struct pm_node *node, const struct pm_plan *plan, const struct pm_shape *in);
 

@@ -3,123 +3,216 @@
 
 #include "core/memory.h"
 
-/* Floats of a band, of its input or its output if that is larger: a quarter of either and more share a 1 MiB L2 cache.
- */
-#define BAND_FLOATS ((uint64_t)1280 * 1024 / sizeof(float))
+/* Floats of a band by level, of its input or its output if that is larger. Sums of quarters share a 1 MiB L2 cache; the
+ * more weights there are, the more it costs to read them once a band. */
+static const uint64_t band_floats[] = {0, (uint64_t)1280 * 1024 / sizeof(float), (uint64_t)2000 * 1024 / sizeof(float)};
 
-/* Below these the passes cost more than the products that they replace; measured. */
+/* Sums cost (in + out) x pixels, and save in x out x pixels / 8 products: what pays is in x out / (in + out), and more
+ * where pixels are gathered, or few; measured. */
 #define MIN_CHANNELS 128
-#define MIN_PIXELS 64
+#define MIN_GAIN 80
+#define MIN_GAIN_GATHERED 150
+#define FEW_PIXELS 64
+#define MIN_GAIN_FEW 300
+#define MIN_PIXELS 40
+
+/* The same of a second level, which has half the channels: short sums are costly to begin. */
+#define MIN_GAIN_TWICE 200
+#define MIN_CHANNELS_TWICE 512
+#define MIN_ROWS_TWICE 6 /* such that no half of a half is empty */
 
 const struct pm_strassen_product pm_strassen_products[STRASSEN_PRODUCTS] = {
     [STRASSEN_P1] = {0, 0, 0, {{1, 0}, {0, 0}}},  [STRASSEN_P2] = {0, 1, 0, {{0, 0}, {1, 0}}},
     [STRASSEN_P3] = {1, 1, 1, {{0, 0}, {0, 1}}},  [STRASSEN_P4] = {0, 1, 0, {{-1, 1}, {1, -1}}},
     [STRASSEN_P5] = {1, 0, 1, {{-1, 1}, {0, 0}}}, [STRASSEN_P6] = {1, 0, 0, {{1, -1}, {0, 1}}},
-    [STRASSEN_P7] = {1, 0, 0, {{0, -1}, {0, 1}}}, [STRASSEN_NONE] = {0, 0, 1, {{0, 0}, {0, 0}}},
+    [STRASSEN_P7] = {1, 0, 1, {{0, -1}, {0, 1}}}, [STRASSEN_NONE] = {0, 0, 1, {{0, 0}, {0, 0}}},
 };
+
+static int gathers(const struct pm_window *w) { return w->stride[0] > 1 || w->stride[1] > 1; }
+
+static int gains(const struct pm_shape *in, const struct pm_shape *out, uint64_t least) {
+    const uint64_t ins = in->channels, outs = out->channels;
+    return ins * outs >= least * (ins + outs);
+}
 
 int pm_conv_strassen_suits(const struct pm_node *node, const struct pm_plan *plan, const struct pm_shape *in) {
     const struct pm_window *w = &node->window;
+    const struct pm_shape *out = &node->shape;
+    const uint64_t pixels = (uint64_t)out->height * out->width;
     for (int side = 0; side < 4; side++)
         if (w->padding[side]) return 0;
     return plan->kernels->subtract && !plan->bf16 && !node->gate && !node->banded && w->kernel[0] == 1 &&
-           w->kernel[1] == 1 && w->stride[0] == 1 && w->stride[1] == 1 && w->groups == 1 &&
-           in->channels >= MIN_CHANNELS && node->shape.channels >= MIN_CHANNELS && in->height > 1 &&
-           (uint64_t)in->height * in->width >= MIN_PIXELS;
+           w->kernel[1] == 1 && w->groups == 1 && in->channels >= MIN_CHANNELS && out->channels >= MIN_CHANNELS &&
+           out->height > 1 && pixels >= MIN_PIXELS && gains(in, out, MIN_GAIN) &&
+           (!gathers(w) || gains(in, out, MIN_GAIN_GATHERED)) && (pixels >= FEW_PIXELS || gains(in, out, MIN_GAIN_FEW));
 }
 
-/* Rows of the first band's upper half: of no band has it more. */
-static uint32_t upper_rows(const struct pm_strassen *s, uint32_t height) {
-    return ((height + s->bands - 1) / s->bands + 1) / 2;
+static uint32_t choose_levels(const struct pm_shape *in, const struct pm_shape *out) {
+    int twice = out->height >= MIN_ROWS_TWICE && in->channels >= MIN_CHANNELS_TWICE && gains(in, out, MIN_GAIN_TWICE);
+    return twice ? 2 : 1;
 }
 
-static void choose_shapes(const struct pm_node *node, const struct pm_plan *plan, struct pm_strassen *s) {
+struct pm_strassen_size pm_strassen_part(const struct pm_strassen_size *of, const struct pm_strassen_product *p,
+                                         uint32_t level) {
+    uint32_t channels = pm_strassen_half(pm_strassen_blocks(of->channels), level) * PM_BLOCK;
+    uint32_t blocks = pm_strassen_half(of->blocks, level);
+    int none = p == &pm_strassen_products[STRASSEN_NONE];
+    return (struct pm_strassen_size){
+        .channels = none    ? 0
+                    : p->in ? of->channels - channels
+                            : channels,
+        .blocks = p->out ? of->blocks - blocks : blocks,
+    };
+}
+
+/* Gives each level its scratch; returns the floats of all. The first halves are the largest. */
+static uint64_t lay_out(struct pm_strassen *s, const struct pm_map *in, const struct pm_map *out) {
+    uint32_t rows = (out->shape.height + s->bands - 1) / s->bands, ins = pm_map_blocks(in), outs = s->size.blocks;
+    ptrdiff_t end = 0;
+    s->input_block[0] = in->block_stride;
+    if (s->gathers) {
+        s->input_block[0] = rows * s->input_row + PM_BLOCK; /* a line more, see lay_out in graph/plan.c */
+        end = ins * s->input_block[0];
+    }
+    for (uint32_t level = s->levels; level > 0; level--) {
+        struct pm_strassen_scratch *at = &s->scratch[level];
+        rows = pm_strassen_half(rows, level);
+        ins = pm_strassen_half(ins, level);
+        outs = pm_strassen_half(outs, level);
+        s->input_block[level] = rows * s->input_row + PM_BLOCK;
+        at->part_block = rows * out->row_stride + PM_BLOCK;
+        at->sum = end;
+        end += ins * s->input_block[level];
+        for (int part = 0; part < STRASSEN_PARTS; part++, end += outs * at->part_block) at->parts[part] = end;
+    }
+    s->segment_count = ins;
+    return (uint64_t)end;
+}
+
+static uint64_t choose_shapes(const struct pm_node *node, const struct pm_plan *plan, struct pm_strassen *s) {
     const struct pm_map *in = pm_strassen_input(node, plan), *out = &plan->maps[node->value];
     const struct pm_map *residual = node->epilogue.residual < 0 ? out : &plan->maps[node->epilogue.residual];
     uint32_t width = out->shape.width, height = out->shape.height;
     uint32_t channels = in->shape.channels > out->shape.channels ? in->shape.channels : out->shape.channels;
-    uint64_t floats = (uint64_t)height * width * channels, bands = (floats + BAND_FLOATS - 1) / BAND_FLOATS;
-    s->bands = bands < height / 2 ? (uint32_t)bands : height / 2;
+    uint64_t floats = (uint64_t)height * width * channels, limit = band_floats[s->levels],
+             bands = (floats + limit - 1) / limit;
+    uint32_t least = s->levels > 1 ? MIN_ROWS_TWICE : 2;
+    s->bands = bands < height / least ? (uint32_t)bands : height / least;
+    s->gathers = gathers(&node->window);
+    s->input_row = s->gathers ? (ptrdiff_t)width * PM_BLOCK : in->row_stride;
     s->residual_row = residual->row_stride;
-    s->dense = in->row_stride == (ptrdiff_t)(width * PM_BLOCK) && out->row_stride == in->row_stride &&
-               residual->row_stride == in->row_stride;
+    s->dense = s->input_row == (ptrdiff_t)(width * PM_BLOCK) && out->row_stride == s->input_row &&
+               residual->row_stride == s->input_row;
     s->turning = !s->dense && pm_conv_turns(s->narrow, width);
-    s->sum_block = upper_rows(s, height) * in->row_stride + PM_BLOCK; /* a line more, see lay_out in graph/plan.c */
-    s->part_block = upper_rows(s, height) * out->row_stride + PM_BLOCK;
+    return lay_out(s, in, out);
 }
 
-static void list_segments(const struct pm_map *in, struct pm_strassen *s) {
-    uint32_t blocks = s->in[0] + s->in[1], last = in->shape.channels - (blocks - 1) * PM_BLOCK;
-    for (ptrdiff_t b = 0; b < blocks; b++) {
-        ptrdiff_t length = b + 1 < blocks ? PM_BLOCK : last, inside = b < s->in[0] ? b : b - s->in[0];
-        s->segments[b] = (struct pm_segment){b * in->block_stride, length};
-        s->segments[blocks + b] = (struct pm_segment){inside * s->sum_block, length};
+/* Of all blocks that a level 0 may have; then those that end with the last channel. */
+static void list_segments(struct pm_strassen *s) {
+    uint32_t last = (s->size.channels - 1) % PM_BLOCK + 1, ending = pm_strassen_blocks(s->size.channels);
+    for (uint32_t level = s->levels; level > 0; level--) ending -= pm_strassen_half(ending, level);
+    struct pm_segment *segment = s->segments;
+    for (uint32_t kind = 0; kind <= s->levels; kind++)
+        for (int ends = 0; ends < 2; ends++)
+            for (uint32_t b = 0; b < s->segment_count; b++)
+                *segment++ = (struct pm_segment){b * s->input_block[kind], ends && b + 1 == ending ? last : PM_BLOCK};
+}
+
+const struct pm_segment *pm_strassen_segments(const struct pm_strassen *s, uint32_t kind, uint32_t channels) {
+    return s->segments + (2 * kind + (channels % PM_BLOCK != 0)) * s->segment_count;
+}
+
+static uint64_t count_weights(const struct pm_strassen_size *size, uint32_t level) {
+    if (level == 0) return (uint64_t)size->channels * size->blocks * PM_BLOCK;
+    uint64_t count = 0;
+    for (int p = 0; p < STRASSEN_NONE; p++) {
+        struct pm_strassen_size part = pm_strassen_part(size, &pm_strassen_products[p], level);
+        count += count_weights(&part, level - 1);
     }
-}
-
-uint64_t pm_strassen_depth(const struct pm_strassen *s, const struct pm_strassen_product *p, uint32_t channels) {
-    uint64_t first = (uint64_t)s->in[0] * PM_BLOCK;
-    if (p == &pm_strassen_products[STRASSEN_NONE]) return 0;
-    return p->in ? channels - first : first;
+    return count;
 }
 
 static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
     const struct pm_map *in = pm_strassen_input(node, plan);
     uint32_t ins = pm_map_blocks(in), outs = pm_map_blocks(&plan->maps[node->value]);
-    struct pm_strassen *s = pm_allocate_zeroed(1, sizeof *s + 2 * (size_t)ins * sizeof *s->segments);
-    POMONA_RETURN_IF(!s, error, POMONA_OUT_OF_MEMORY, "layer %s: no memory for %u segments", node->name, 2 * ins);
+    size_t segments = 2 * (STRASSEN_LEVELS + 1) * (size_t)ins;
+    struct pm_strassen *s = pm_allocate_zeroed(1, sizeof *s + segments * sizeof *s->segments);
+    POMONA_RETURN_IF(!s, error, POMONA_OUT_OF_MEMORY, "layer %s: no memory for its segments", node->name);
     node->state = s;
+    s->size = (struct pm_strassen_size){in->shape.channels, outs};
+    s->levels = choose_levels(&in->shape, &node->shape);
     s->broad = pm_conv_tiling(plan->kernels->conv, 0, outs, PM_BLOCK);
     s->narrow = pm_conv_tiling(plan->kernels->conv, 0, 1, PM_BLOCK);
-    for (uint32_t half = 0; half < 2; half++) {
-        s->in[half] = (ins + 1 - half) / 2;
-        s->out[half] = (outs + 1 - half) / 2;
-    }
-    choose_shapes(node, plan, s);
-    list_segments(in, s);
-    node->kernel = "conv_strassen";
-    node->scratch_floats = s->in[0] * (uint64_t)s->sum_block + STRASSEN_PARTS * (s->out[0] * (uint64_t)s->part_block);
-    node->packed_count = 2 * PM_BLOCK * (uint64_t)outs;
-    for (int p = 0; p < STRASSEN_PRODUCTS; p++)
-        node->packed_count += pm_strassen_depth(s, &pm_strassen_products[p], in->shape.channels) *
-                              s->out[pm_strassen_products[p].out] * PM_BLOCK;
+    node->scratch_floats = choose_shapes(node, plan, s);
+    list_segments(s);
+    node->kernel = s->levels > 1 ? "conv_strassen_twice" : "conv_strassen";
+    node->packed_count = 2 * PM_BLOCK * (uint64_t)outs + count_weights(&s->size, s->levels);
     return POMONA_OK;
 }
 
-const struct pm_conv_tiling *pm_strassen_panel(const struct pm_strassen *s, const struct pm_strassen_product *p,
-                                               uint32_t block) {
-    return s->out[p->out] - block >= (uint32_t)s->broad->blocks ? s->broad : s->narrow;
+const struct pm_conv_tiling *pm_strassen_panel(const struct pm_strassen *s, uint32_t blocks) {
+    return blocks >= (uint32_t)s->broad->blocks ? s->broad : s->narrow;
 }
 
-/* The sum of the quarters' weights for 16 outputs; zero where there are no channels. */
-static void sum_weights(const struct pm_strassen *s, const struct pm_tensor *kernel,
-                        const struct pm_strassen_product *p, uint64_t row, uint32_t block, float *to) {
-    uint64_t ins = kernel->dims[2], outs = kernel->dims[3];
-    double sums[PM_BLOCK] = {0};
-    for (uint64_t i = 0; i < 2; i++)
-        for (uint64_t o = 0; o < 2; o++) {
-            uint64_t in = row + i * s->in[0] * PM_BLOCK, out = (block + o * s->out[0]) * PM_BLOCK;
-            if (p->factors[i][o] == 0 || in >= ins || out >= outs) continue;
-            uint64_t count = outs - out < PM_BLOCK ? outs - out : PM_BLOCK;
-            for (uint64_t c = 0; c < count; c++) sums[c] += p->factors[i][o] * kernel->data[in * outs + out + c];
-        }
-    for (int c = 0; c < PM_BLOCK; c++) to[c] = (float)sums[c];
+/* A product on the way to its panels: of each level that is above it the product, and the size of its operands. */
+struct packing {
+    const struct pm_strassen *s;
+    const struct pm_tensor *kernel;
+    const struct pm_strassen_product *products[STRASSEN_LEVELS]; /* of the level above, of which it is a part */
+    struct pm_strassen_size sizes[STRASSEN_LEVELS + 1];
+    float *packed;
+};
+
+/* Adds `factor` times 16 weights of a product at a level, which are sums of those of the level above; zero where there
+ * are no channels. */
+static void add_weights(const struct packing *k, uint32_t level, uint64_t row, uint32_t block, double factor,
+                        double *sums) {
+    const struct pm_strassen_size *size = &k->sizes[level];
+    if (row >= size->channels || block >= size->blocks) return;
+    if (level == k->s->levels) {
+        uint64_t outs = k->kernel->dims[3], out = (uint64_t)block * PM_BLOCK;
+        const float *from = k->kernel->data + row * outs + out;
+        for (uint64_t c = 0; c < PM_BLOCK && out + c < outs; c++) sums[c] += factor * from[c];
+        return;
+    }
+    const struct pm_strassen_product *p = k->products[level];
+    const struct pm_strassen_size *above = &k->sizes[level + 1];
+    uint64_t rows = (uint64_t)pm_strassen_half(pm_strassen_blocks(above->channels), level + 1) * PM_BLOCK;
+    uint32_t blocks = pm_strassen_half(above->blocks, level + 1);
+    for (uint32_t i = 0; i < 2; i++)
+        for (uint32_t o = 0; o < 2; o++)
+            if (p->factors[i][o] != 0)
+                add_weights(k, level + 1, row + i * rows, block + o * blocks, factor * p->factors[i][o], sums);
 }
 
-/* [scale][shift] of all outputs, then for each product the panels of [input channels][outputs]. */
+/* The panels of [input channels][outputs] of a product, or of those that it is made of. */
+static void pack_product(struct packing *k, uint32_t level) {
+    const struct pm_strassen_size *size = &k->sizes[level];
+    for (int p = 0; level > 0 && p < STRASSEN_NONE; p++) {
+        k->products[level - 1] = &pm_strassen_products[p];
+        k->sizes[level - 1] = pm_strassen_part(size, &pm_strassen_products[p], level);
+        pack_product(k, level - 1);
+    }
+    for (uint32_t block = 0, count; level == 0 && block < size->blocks; block += count) {
+        count = (uint32_t)pm_strassen_panel(k->s, size->blocks - block)->blocks;
+        for (uint32_t row = 0; row < size->channels; row++)
+            for (uint32_t b = block; b < block + count; b++) {
+                double sums[PM_BLOCK] = {0};
+                add_weights(k, 0, row, b, 1, sums);
+                for (int c = 0; c < PM_BLOCK; c++) *k->packed++ = (float)sums[c];
+            }
+    }
+}
+
+/* [scale][shift] of all outputs, then the weights of the products. */
 static void pack(const struct pm_node *node, const struct pm_plan *plan, float *packed) {
     const struct pm_strassen *s = node->state;
-    const struct pm_tensor *kernel = pm_weight(node, "kernel");
-    uint32_t outputs = (s->out[0] + s->out[1]) * PM_BLOCK, channels = pm_strassen_input(node, plan)->shape.channels;
+    uint32_t outputs = s->size.blocks * PM_BLOCK;
+    struct packing k = {.s = s, .kernel = pm_weight(node, "kernel"), .packed = packed + 2 * outputs};
+    (void)plan;
+    k.sizes[s->levels] = s->size;
     pm_epilogue_pack(node, 0, outputs, packed, packed + outputs);
-    packed += 2 * outputs;
-    for (const struct pm_strassen_product *p = pm_strassen_products; p < pm_strassen_products + STRASSEN_PRODUCTS; p++)
-        for (uint32_t block = 0, count; block < s->out[p->out]; block += count) {
-            count = (uint32_t)pm_strassen_panel(s, p, block)->blocks;
-            for (uint64_t row = 0; row < pm_strassen_depth(s, p, channels); row++)
-                for (uint32_t b = block; b < block + count; b++, packed += PM_BLOCK)
-                    sum_weights(s, kernel, p, row, b, packed);
-        }
+    pack_product(&k, s->levels);
 }
 
 const struct pm_conv_method pm_conv_strassen = {.prepare = prepare, .pack = pack, .run = pm_strassen_run};

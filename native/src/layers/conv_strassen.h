@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Strassen's method in Winograd's form, one level of it, for 1x1 convolutions: of the product C = A B of pixels by
- * channels and weights, each cut into quarters, seven products of quarters instead of eight. Sums of B's quarters are
- * made when the model is opened; those of A's and C's are passes over a band of rows in cache. With
+/* Strassen's method in Winograd's form for 1x1 convolutions: of the product C = A B of pixels by channels and weights,
+ * each cut into quarters, seven products of quarters instead of eight, and of these again where they are large. Sums of
+ * B's quarters are made when the model is opened; those of A's are passes over a band of rows in cache, and those of
+ * C's are what tiles begin with. With
  *     P1 = A11 B11   P2 = A12 B21   P3 = (A12 - S) B22   P4 = A22 (B21 - T)   P5 = (A21 + A22) (B12 - B11)
  *     P6 = S T   P7 = (A11 - A21) (B22 - B12)   where S = A21 + A22 - A11, T = B22 - B12 + B11,
  *     C11 = P1 + P2   C12 = P1 + P6 + P5 + P3   C21 = P1 + P6 + P7 + P4   C22 = P1 + P6 + P7 + P5
@@ -32,29 +33,52 @@ struct pm_strassen_product {
 };
 extern const struct pm_strassen_product pm_strassen_products[STRASSEN_PRODUCTS];
 
-#define STRASSEN_PARTS 3 /* of the output, that wait for more products */
+#define STRASSEN_LEVELS 2 /* at most; level 0 is a product of tiles, level n is seven of level n - 1 */
+#define STRASSEN_PARTS 3  /* of the output, that others begin with */
+
+/* Of a product: channels of its input and blocks of its output. */
+struct pm_strassen_size {
+    uint32_t channels, blocks;
+};
+
+/* Where a level has its sums: floats into scratch, and between blocks. Rows lie as those of input and output. */
+struct pm_strassen_scratch {
+    ptrdiff_t sum, parts[STRASSEN_PARTS], part_block;
+};
 
 struct pm_strassen {
     const struct pm_conv_tiling *broad, *narrow;
-    uint32_t in[2], out[2]; /* blocks of the halves */
-    uint32_t bands;
-    int dense, turning;              /* as in conv_direct.c */
-    ptrdiff_t sum_block, part_block; /* floats between blocks; their rows lie as those of input and output */
-    ptrdiff_t residual_row;
-    /* Of the map's blocks, of the sum's, and of these once more as the second half has them. */
-    struct pm_segment segments[];
+    struct pm_strassen_size size;
+    uint32_t levels, bands;
+    int gathers;                                /* a band of what windows with a stride see, to scratch */
+    int dense, turning;                         /* as in conv_direct.c */
+    ptrdiff_t input_row, residual_row;          /* floats between rows */
+    ptrdiff_t input_block[STRASSEN_LEVELS + 1]; /* between blocks, of the map or what was gathered and of sums */
+    struct pm_strassen_scratch scratch[STRASSEN_LEVELS + 1]; /* none of level 0 */
+    uint32_t segment_count;
+    struct pm_segment segments[]; /* of each kind of input, whole blocks, then once more as those that end it */
 };
 
 static inline const struct pm_map *pm_strassen_input(const struct pm_node *node, const struct pm_plan *plan) {
     return &plan->maps[node->inputs[0]];
 }
 
-/* Numbers that a product sums, of so many channels. */
-uint64_t pm_strassen_depth(const struct pm_strassen *s, const struct pm_strassen_product *p, uint32_t channels);
+static inline uint32_t pm_strassen_blocks(uint32_t channels) { return (channels + PM_BLOCK - 1) / PM_BLOCK; }
 
-/* The tiling of a product's panel that begins at that block of outputs. */
-const struct pm_conv_tiling *pm_strassen_panel(const struct pm_strassen *s, const struct pm_strassen_product *p,
-                                               uint32_t block);
+/* The first half of so many blocks or rows at a level: halves of it have no odd one. */
+static inline uint32_t pm_strassen_half(uint32_t count, uint32_t level) {
+    return (count + (1u << level) - 1) >> level << (level - 1);
+}
+
+/* The size of a product that is a part of one at a level. */
+struct pm_strassen_size pm_strassen_part(const struct pm_strassen_size *of, const struct pm_strassen_product *p,
+                                         uint32_t level);
+
+/* The tiling of a panel of a product at level 0 of which so many blocks are left. */
+const struct pm_conv_tiling *pm_strassen_panel(const struct pm_strassen *s, uint32_t blocks);
+
+/* Segments of an input of so many channels, of the kind of input_block[kind]. */
+const struct pm_segment *pm_strassen_segments(const struct pm_strassen *s, uint32_t kind, uint32_t channels);
 
 void pm_strassen_run(const struct pm_node *node, const struct pm_run *run);
 
