@@ -172,17 +172,18 @@ static void subtract(const struct halves *h, const float *a, const float *less, 
                                            less + i * (less == h->sum ? to : block), count);
 }
 
-/* A21 + A22, and zeros for the row that the lower half may lack. Slots past the last channel count as zero. */
+/* A21 + A22, and zeros for the rows that the lower half may lack. Slots past the last channel count as zero. */
 static void add_lower(const struct halves *h) {
     const struct pm_kernels *kernels = h->b->run->plan->kernels;
     const struct pm_strassen *s = h->b->s;
     const ptrdiff_t block = s->input_block[h->job->kind], count = rows_floats(h->b, s->input_row, h->rows[1]);
     const float *left = input_of(h, 1, 0), *right = input_of(h, 1, 1), zeros[PM_BLOCK] = {0};
-    uint32_t there = h->job->size.channels % PM_BLOCK;
+    uint32_t there = h->job->size.channels % PM_BLOCK, lacking = h->rows[0] - h->rows[1];
     float *sum = h->sum, some[PM_BLOCK];
     for (uint32_t c = 0; c < PM_BLOCK; c++) some[c] = c < there;
     for (uint32_t i = 0; i < h->ins[0]; i++, left += block, right += block) {
-        if (h->rows[0] > h->rows[1]) memset(sum + h->rows[1] * s->input_row, 0, h->b->out->shape.width * sizeof zeros);
+        if (lacking)
+            memset(sum + h->rows[1] * s->input_row, 0, (size_t)rows_floats(h->b, s->input_row, lacking) * sizeof *sum);
         if (i >= h->ins[1]) {
             memcpy(sum, left, (size_t)count * sizeof *sum);
         } else if (there && i + 1 == h->ins[1]) {
@@ -195,12 +196,13 @@ static void add_lower(const struct halves *h) {
     }
 }
 
-/* Zeros for what a part of the lower half lacks that others have: a row, or blocks past those of the second half. */
-static void fill_row(const struct halves *h, int part) {
-    if (h->rows[0] == h->rows[1]) return;
-    float *row = h->parts[part] + h->rows[1] * h->b->out->row_stride;
-    for (ptrdiff_t i = 0; i < h->job->size.blocks - h->blocks; i++)
-        memset(row + i * h->part_block, 0, h->b->out->shape.width * PM_BLOCK * sizeof *row);
+/* Zeros for what a part of the lower half lacks that others have: rows, or blocks past those of the second half. */
+static void fill_rows(const struct halves *h, int part) {
+    const ptrdiff_t row = h->b->out->row_stride;
+    const uint32_t lacking = h->rows[0] - h->rows[1];
+    for (ptrdiff_t i = 0; lacking && i < h->job->size.blocks - h->blocks; i++)
+        memset(h->parts[part] + h->rows[1] * row + i * h->part_block, 0,
+               (size_t)rows_floats(h->b, row, lacking) * sizeof(float));
 }
 
 static void fill_blocks(const struct halves *h, int part) {
@@ -216,7 +218,7 @@ static void run_products(const struct halves *h) {
     fill_blocks(h, Y);
     add_lower(h);
     run_part(h, STRASSEN_P5, 1, 0, Z);
-    fill_row(h, Z);
+    fill_rows(h, Z);
     subtract(h, h->sum, input_of(h, 0, 0), 0, h->ins[0]);
     run_part(h, STRASSEN_P1, 0, 0, X);
     run_part(h, STRASSEN_P2, 0, x, NO_PART);
