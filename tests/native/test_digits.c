@@ -284,6 +284,23 @@ static void test_two_readers(void **state) {
     maker_end(&maker);
 }
 
+/* Later values lie where the input was: each image finds zeros around it again. */
+static void test_halo(void **state) {
+    (void)state;
+    static const uint32_t three[] = {3, 3};
+    for (uint32_t width = 20; width < 24; width++) {
+        const struct layer_case c = {17,    width, {3, 3}, 40, "{\"strides\": [2, 2], \"padding\": [1, 2, 1, 3]}",
+                                     127.5, 1,     1};
+        struct model_maker maker;
+        begin_layer(&maker, &c, width);
+        maker_conv(&maker, "second", "norm", three, c.out, 80, 0, "{\"padding\": \"same\"}");
+        maker_conv(&maker, "third", "second", three, 80, c.out, 0, "{\"padding\": \"same\"}");
+        maker_features(&maker, "third");
+        check_graph(&maker, "halo");
+        maker_end(&maker);
+    }
+}
+
 /* A network of blue, green, red reads an image of them as the other one reads it turned round. */
 static void test_reversed(void **state) {
     (void)state;
@@ -308,6 +325,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tiles),  cmocka_unit_test(test_levels_agree), cmocka_unit_test(test_windows),
         cmocka_unit_test(test_others), cmocka_unit_test(test_two_readers),  cmocka_unit_test(test_reversed),
+        cmocka_unit_test(test_halo),
     };
     int missing = level_missing();
     return missing ? missing : cmocka_run_group_tests(tests, NULL, NULL);
