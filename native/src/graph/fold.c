@@ -6,6 +6,7 @@
 #include "graph/graph.h"
 #include "layers/conv_bands.h"
 #include "layers/conv_bf16.h"
+#include "layers/conv_digits.h"
 #include "layers/conv_gate.h"
 
 static void count_users(struct pm_graph *graph) {
@@ -111,12 +112,19 @@ static void drop_unused(struct pm_graph *graph) {
     }
 }
 
-/* Sums of whole numbers are exact, so layers that can take them get them. */
-static void make_whole(struct pm_graph *graph) {
+/* Sums of whole numbers are exact, so layers that can take them get them, a single one as int16 if it likes. */
+static void make_whole(struct pm_graph *graph, const struct pm_plan *plan) {
+    const struct pm_node *reader = NULL;
+    uint32_t readers = 0;
     for (uint32_t i = 0; i < graph->node_count; i++)
-        for (uint32_t j = 0; j < graph->nodes[i].input_count; j++)
-            if (graph->nodes[i].inputs[j] == 0 && !(graph->nodes[i].layer->takes & PM_TAKES_WHOLE)) return;
+        for (uint32_t j = 0; j < graph->nodes[i].input_count; j++) {
+            if (graph->nodes[i].inputs[j] != 0) continue;
+            reader = &graph->nodes[i];
+            readers++;
+            if (!(reader->layer->takes & PM_TAKES_WHOLE)) return;
+        }
     graph->whole = pm_preprocess_make_whole(&graph->preprocess, graph->unit);
+    graph->digits = graph->whole && readers == 1 && pm_conv_digits_suits(reader, plan);
 }
 
 static int takes_clamp(const struct pm_node *part) {
@@ -195,7 +203,7 @@ void pm_graph_fold(struct pm_graph *graph, const struct pm_plan *plan) {
     }
     drop_unused(graph);
     give_clamps(graph);
-    make_whole(graph);
+    make_whole(graph, plan);
     find_producers(graph, plan);
     if (rounds) find_pairs(graph);
 }

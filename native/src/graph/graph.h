@@ -15,6 +15,7 @@ struct pm_graph {
     struct pm_preprocess preprocess;
     int whole; /* the input map holds whole numbers, x is unit[c] times as much */
     double unit[PM_INPUT_CHANNELS];
+    int digits; /* and these are int16, for the one convolution that reads them */
     struct pm_shape input;
     struct pm_node *nodes;
     uint32_t node_count;

@@ -32,7 +32,8 @@ static void widen_halo(struct pm_map *map, const uint32_t *padding) {
 /* Strides, origin and size from shape, block and halo. A distance of whole pages between blocks would send the same
  * pixel of all blocks to one set of the L1 cache: one line more avoids it. */
 static pomona_status lay_out(struct pm_map *map, const char *name, pomona_error *error) {
-    uint64_t row = ((uint64_t)map->shape.width + map->halo[PM_LEFT] + map->halo[PM_RIGHT]) * map->block, plane, size;
+    uint32_t pixels = map->shape.width + map->halo[PM_LEFT] + map->halo[PM_RIGHT];
+    uint64_t row = (pm_map_bytes(map, pixels) + sizeof(float) - 1) / sizeof(float), plane, size;
     uint64_t rows = (uint64_t)map->shape.height + map->halo[PM_TOP] + map->halo[PM_BOTTOM];
     int fits = pm_multiply(rows, row, &plane);
     plane = (plane + LINE_FLOATS - 1) / LINE_FLOATS * LINE_FLOATS;
@@ -43,7 +44,7 @@ static pomona_status lay_out(struct pm_map *map, const char *name, pomona_error 
                      (unsigned long long)(PM_MAX_SLICE >> 20));
     map->row_stride = (ptrdiff_t)row;
     map->block_stride = (ptrdiff_t)plane;
-    map->origin = (ptrdiff_t)(map->halo[PM_TOP] * row + (uint64_t)map->halo[PM_LEFT] * map->block);
+    map->origin = map->digits ? 0 : (ptrdiff_t)(map->halo[PM_TOP] * row + (uint64_t)map->halo[PM_LEFT] * map->block);
     map->size = size;
     return POMONA_OK;
 }
@@ -112,6 +113,7 @@ static void find_lives(const struct pm_graph *graph, struct pm_map *maps, struct
     }
     lives[graph->features].last = (int)graph->node_count + 1;
     maps[0].unit = graph->whole ? graph->unit : NULL;
+    maps[0].digits = graph->digits;
     for (uint32_t i = 0; i < graph->node_count; i++) {
         const struct pm_node *node = &graph->nodes[i];
         live_until(node, node->value, lives);

@@ -86,3 +86,13 @@ void pm_preprocess_row(const struct pm_preprocess *p, const uint8_t *rgb, uint32
         to[2] = p->table[2][rgb[2 - first]];
     }
 }
+
+void pm_preprocess_whole_row(const struct pm_preprocess *p, const uint8_t *rgb, uint32_t width, int16_t *to) {
+    const int16_t step = (int16_t)p->step, offset = (int16_t)p->offset;
+    for (uint32_t i = 0; i < width * PM_INPUT_CHANNELS; i++) to[i] = (int16_t)(rgb[i] * step + offset);
+    for (uint32_t i = 0; p->reverse && i < width * PM_INPUT_CHANNELS; i += PM_INPUT_CHANNELS) {
+        int16_t red = to[i];
+        to[i] = to[i + 2];
+        to[i + 2] = red;
+    }
+}

@@ -34,4 +34,7 @@ int pm_preprocess_make_whole(struct pm_preprocess *preprocess, double unit[PM_IN
 void pm_preprocess_row(const struct pm_preprocess *preprocess, const uint8_t *rgb, uint32_t width, float *to,
                        size_t pixel);
 
+/* The same of a table that holds whole numbers, to int16 side by side. */
+void pm_preprocess_whole_row(const struct pm_preprocess *preprocess, const uint8_t *rgb, uint32_t width, int16_t *to);
+
 #endif

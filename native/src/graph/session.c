@@ -98,16 +98,16 @@ size_t pomona_session_output_length(const pomona_session *session) { return sess
 /* The arena is shared by values in turn, so a halo must be zeroed anew before its value is read. */
 static void clear_halo(const struct pm_map *map, float *slice) {
     size_t row_bytes = (size_t)map->row_stride * sizeof(float);
-    size_t left = (size_t)map->halo[PM_LEFT] * map->block, right = (size_t)map->halo[PM_RIGHT] * map->block;
+    size_t left = pm_map_bytes(map, map->halo[PM_LEFT]), right = pm_map_bytes(map, map->halo[PM_RIGHT]);
     for (ptrdiff_t block = 0; block < pm_map_blocks(map); block++) {
-        float *row = slice + map->offset + block * map->block_stride;
+        char *row = (char *)(slice + map->offset + block * map->block_stride);
         memset(row, 0, map->halo[PM_TOP] * row_bytes);
-        row += (ptrdiff_t)map->halo[PM_TOP] * map->row_stride;
-        for (uint32_t y = 0; (left || right) && y < map->shape.height; y++) {
-            memset(row + y * map->row_stride, 0, left * sizeof *row);
-            memset(row + (y + 1) * map->row_stride - right, 0, right * sizeof *row);
+        row += map->halo[PM_TOP] * row_bytes;
+        for (uint32_t y = 0; y < map->shape.height; y++, row += row_bytes) {
+            if (left) memset(row, 0, left);
+            if (right) memset(row + left + pm_map_bytes(map, map->shape.width), 0, right);
         }
-        memset(row + map->shape.height * map->row_stride, 0, map->halo[PM_BOTTOM] * row_bytes);
+        memset(row, 0, map->halo[PM_BOTTOM] * row_bytes);
     }
 }
 
@@ -142,15 +142,19 @@ static void run_nodes(const pomona_session *session, const struct pm_run *run, u
     }
 }
 
-/* Bytes to the floats of the input map, and on to where the batch waits. */
+/* Bytes to the numbers of the input map, and on to where the batch waits. */
 static void enter(const pomona_session *session, const uint8_t *rgb, uint32_t slot, double *seconds) {
     const struct pm_graph *graph = &session->model->graph;
     const struct pm_map *map = &session->model->maps[0];
     const struct pm_run run = run_of(session, slot, 1, seconds);
     clear_halos(&run, 0);
     float *to = pm_value(&run, 0, 0);
-    for (uint32_t y = 0; y < graph->input.height; y++, to += map->row_stride, rgb += graph->input.width * 3)
-        pm_preprocess_row(&graph->preprocess, rgb, graph->input.width, to, map->block);
+    int16_t *digits = (int16_t *)(to + map->halo[PM_TOP] * map->row_stride) + map->halo[PM_LEFT] * map->block;
+    for (uint32_t y = 0; y < graph->input.height; y++, to += map->row_stride, rgb += graph->input.width * 3) {
+        if (map->digits) pm_preprocess_whole_row(&graph->preprocess, rgb, graph->input.width, digits);
+        else pm_preprocess_row(&graph->preprocess, rgb, graph->input.width, to, map->block);
+        digits += 2 * map->row_stride;
+    }
     run_nodes(session, &run, 0, run.plan->turn);
 }
 

@@ -18,6 +18,17 @@
 #define CONV_MULTIPLY_ADD(sum, x, weight) ((sum) + (x) * (weight))
 #endif
 
+/* Whether whole blocks have code of their own; then sums of 16 registers go through memory between segments. */
+#ifndef CONV_HAS_BLOCKS
+#define CONV_HAS_BLOCKS 1
+#endif
+
+/* What a partial sum is to the total, and what becomes of the total with the last one. */
+#ifndef CONV_PART
+#define CONV_PART(sum) (sum)
+#define CONV_JOIN(total, sum) ((sum) + (total))
+#endif
+
 #define CONV_VECTORS_MAX 4
 #define CONV_LINE 16 /* floats of a cache line */
 #define CONV_TO_L2 2 /* localities of a prefetch */
@@ -101,7 +112,7 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
             const float *a = t->input + segment->offset, *at[PM_CONV_PIXELS_MAX];
             UNROLL for (int i = 0; i < pixels; i++) at[i] = a + i * distance + (turning && i >= turn ? input_turn : 0);
             const ptrdiff_t length = segment->length;
-            if ((constant_distance || turning) && length == PM_BLOCK) {
+            if (CONV_HAS_BLOCKS && (constant_distance || turning) && length == PM_BLOCK) {
                 UNROLL for (int k = 0; k < PM_BLOCK; k++) {
                     if (CONV_FETCHES_NEXT && constant_distance && k < pixels)
                         __builtin_prefetch(a + (pixels + k) * distance, 0, CONV_TO_L1);
@@ -114,11 +125,11 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
             next += length * vectors * PM_VL;
         }
         if (segment == end) {
-            if (parts > 0) EACH_SUM sum[i][j] += total[i][j];
+            if (parts > 0) EACH_SUM sum[i][j] = CONV_JOIN(total[i][j], sum[i][j]);
             break;
         }
-        if (parts == 0) EACH_SUM total[i][j] = sum[i][j];
-        else EACH_SUM total[i][j] += sum[i][j];
+        if (parts == 0) EACH_SUM total[i][j] = CONV_PART(sum[i][j]);
+        else EACH_SUM total[i][j] += CONV_PART(sum[i][j]);
         __asm__ volatile("" : : "r"(total) : "memory"); /* totals live in memory: the registers are full */
     }
     if (!t->scale) conv_store(t, pixels, vectors, sum, turning, 1, 0);

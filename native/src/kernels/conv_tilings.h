@@ -31,7 +31,7 @@ extern const struct pm_conv_tiling pm_conv_half_avx512;
 /* A pm_conv_tiling of the functions of UP_TO_<pixels>. */
 #define CONV_TILING(pixels, blocks, distance, label) CONV_TURNING_TILING(pixels, blocks, distance, label, NULL)
 #define CONV_TURNING_TILING(pixels, blocks, distance, label, turning)                                                  \
-    { label, 0, pixels, blocks, distance, {UP_TO_##pixels(CONV_ENTRY, blocks, distance)}, turning }
+    { label, 0, pixels, blocks, distance, {UP_TO_##pixels(CONV_ENTRY, blocks, distance)}, turning, 0 }
 
 #define CONV_HALF_ENTRY(pixels, ...) conv_half_##pixels,
 

@@ -22,6 +22,8 @@
 #define RV vf
 #define RV_LANES PM_VL
 #define RV_LOAD VLOAD
+#define RV_WEIGHT float
+#define RV_WEIGHTS(weights, taps, room) ((void)(room), (weights))
 #ifdef DEPTHWISE_STORE
 #define RV_STORE DEPTHWISE_STORE
 #else
@@ -35,10 +37,17 @@
 #include "kernels/depthwise.inc.c"
 
 #ifndef DEPTHWISE_STORE
+static const double *depthwise_widen(const float *weights, int taps, double *to) {
+    for (int i = 0; i < taps * PM_BLOCK; i += PM_DL) *(vd *)(to + i) = DLOAD(weights + i);
+    return to;
+}
+
 #define REAL(name) name##_f64
 #define RV vd
 #define RV_LANES PM_DL
 #define RV_LOAD DLOAD
+#define RV_WEIGHT double
+#define RV_WEIGHTS(weights, taps, room) depthwise_widen(weights, taps, room)
 #define RV_STORE DSTORE
 #define RV_SET DSET
 #define RV_CLAMP DCLAMP

@@ -4,6 +4,8 @@
  *   REAL(name)                    how a function of that type is called
  *   RV, RV_LANES                  its vector and how many numbers that holds
  *   RV_LOAD, RV_STORE, RV_SET, RV_CLAMP
+ *   RV_WEIGHT                     the number that weights of known windows are held in over a row
+ *   RV_WEIGHTS(weights, taps, room)  makes them such, in that room or where they are
  *   RV_PIXELS, RV_PIXELS_3X3      pixels of a tile, and of one of 3x3 windows
  *   RV_CENTRED                    1: take the middle pixel off first
  *
@@ -15,11 +17,11 @@
 
 /* Adds one row of the windows, whose sides and distance (in floats) are constants after inlining: an input is loaded,
  * and for fp64 converted, once for all windows that see it. */
-ALWAYS_INLINE void REAL(depthwise_columns)(const float *row, const float *weights, RV *sum, const RV *middle,
+ALWAYS_INLINE void REAL(depthwise_columns)(const float *row, const RV_WEIGHT *weights, RV *sum, const RV *middle,
                                            const int pixels, const int width, const ptrdiff_t distance) {
     const int stride = (int)(distance / PM_BLOCK), columns = (pixels - 1) * stride + width;
     RV weight[DEPTHWISE_WIDTH_MAX];
-    UNROLL for (int x = 0; x < width; x++) weight[x] = RV_LOAD(weights + x * PM_BLOCK);
+    UNROLL for (int x = 0; x < width; x++) weight[x] = *(const RV *)(weights + x * PM_BLOCK);
     UNROLL for (int column = 0; column < columns; column++) {
         const RV input = RV_LOAD(row + column * PM_BLOCK);
         UNROLL for (int i = 0; i < pixels; i++) {
@@ -39,10 +41,10 @@ ALWAYS_INLINE void REAL(depthwise_taps)(const float *row, const float *weights, 
     }
 }
 
-/* `known`: sides and distance are constants after inlining, and taps are neighbours. */
+/* `known`: sides and distance are constants after inlining, taps are neighbours, and `weights` theirs. */
 ALWAYS_INLINE void REAL(depthwise_tile)(const struct pm_depthwise_row *r, const float *input, float *output,
-                                        const int pixels, const int height, const int width, const ptrdiff_t tap,
-                                        const ptrdiff_t distance, const int known) {
+                                        const RV_WEIGHT *weights, const int pixels, const int height, const int width,
+                                        const ptrdiff_t tap, const ptrdiff_t distance, const int known) {
     const ptrdiff_t to_middle = height / 2 * r->input_row + width / 2 * tap;
     for (int lane = 0; lane < PM_BLOCK; lane += RV_LANES) {
         RV sum[RV_PIXELS], middle[RV_PIXELS];
@@ -51,9 +53,10 @@ ALWAYS_INLINE void REAL(depthwise_tile)(const struct pm_depthwise_row *r, const 
             middle[i] = RV_CENTRED ? RV_LOAD(input + to_middle + i * distance + lane) : (RV){0};
         }
         for (int y = 0; y < height; y++) {
-            const float *row = input + y * r->input_row + lane, *weights = r->weights + y * width * PM_BLOCK + lane;
-            if (known) REAL(depthwise_columns)(row, weights, sum, middle, pixels, width, distance);
-            else REAL(depthwise_taps)(row, weights, sum, middle, pixels, width, tap, distance);
+            const float *row = input + y * r->input_row + lane;
+            const int first = y * width * PM_BLOCK + lane;
+            if (known) REAL(depthwise_columns)(row, weights + first, sum, middle, pixels, width, distance);
+            else REAL(depthwise_taps)(row, r->weights + first, sum, middle, pixels, width, tap, distance);
         }
         const RV total = RV_CENTRED ? RV_LOAD(r->total + lane) : (RV){0}, scale = RV_LOAD(r->scale + lane),
                  shift = RV_LOAD(r->shift + lane);
@@ -67,15 +70,18 @@ ALWAYS_INLINE void REAL(depthwise_tile)(const struct pm_depthwise_row *r, const 
 ALWAYS_INLINE void REAL(depthwise_row)(const struct pm_depthwise_row *r, const int pixels, const int height,
                                        const int width, const ptrdiff_t tap, const ptrdiff_t distance,
                                        const int known) {
+    RV_WEIGHT room[DEPTHWISE_WIDTH_MAX * DEPTHWISE_WIDTH_MAX * PM_BLOCK] __attribute__((aligned(PM_VL * 4)));
+    const RV_WEIGHT *weights = known ? RV_WEIGHTS(r->weights, height * width, room) : NULL;
     const ptrdiff_t last = r->pixels - pixels;
     for (ptrdiff_t p = 0; last >= 0 && p < r->pixels; p += pixels) {
         const ptrdiff_t first = p < last ? p : last;
         REAL(depthwise_tile)
-        (r, r->input + first * distance, r->output + first * PM_BLOCK, pixels, height, width, tap, distance, known);
+        (r, r->input + first * distance, r->output + first * PM_BLOCK, weights, pixels, height, width, tap, distance,
+         known);
     }
     for (ptrdiff_t p = 0; last < 0 && p < r->pixels; p++) {
         REAL(depthwise_tile)
-        (r, r->input + p * distance, r->output + p * PM_BLOCK, 1, height, width, tap, distance, known);
+        (r, r->input + p * distance, r->output + p * PM_BLOCK, weights, 1, height, width, tap, distance, known);
     }
 }
 
@@ -103,6 +109,8 @@ static void REAL(depthwise_any)(const struct pm_depthwise_row *r) {
 #undef RV
 #undef RV_LANES
 #undef RV_LOAD
+#undef RV_WEIGHT
+#undef RV_WEIGHTS
 #undef RV_STORE
 #undef RV_SET
 #undef RV_CLAMP

@@ -140,7 +140,8 @@ struct pm_kernels {
     enum pm_cpu_level level;
     const char *name;
     struct pm_conv_tiling conv[PM_CONV_TILINGS_MAX];
-    const struct pm_conv_tiling *half; /* NULL, or of halves, for windows side by side */
+    const struct pm_conv_tiling *half;                 /* NULL, or of halves, for windows side by side */
+    const struct pm_conv_tiling *digits, *digits_vnni; /* NULL, or kernels/digits.h; the latter for CPUs with VNNI */
     struct pm_depthwise_variant depthwise[PM_DEPTHWISE_VARIANTS_MAX];
     struct pm_winograd_form winograd[PM_WINOGRAD_FORMS_MAX]; /* the last has no name; none at the scalar level */
     /* out[i] = clamp(a[i] + b[i]), and the same of a[i] x b[i]; `out` may be `a` or `b`. count: a multiple of 16, as

@@ -3,7 +3,9 @@
 /* A convolution as sums over its window. The output is made in runs of pixels, by panels of output channels
  * (conv_panels.h), in an order that keeps the input of a few rows in cache. */
 #include "core/memory.h"
+#include "kernels/digits.h"
 #include "layers/conv_bf16.h"
+#include "layers/conv_digits.h"
 #include "layers/conv_gate.h"
 #include "layers/conv_method.h"
 #include "layers/conv_panels.h"
@@ -22,7 +24,7 @@ struct conv {
     /* The output as runs of pixels that lie evenly in input and output: its rows, or longer where nothing stands
      * between rows. Distances in floats, or in pairs. */
     uint32_t runs, run_pixels, last_pixels;
-    ptrdiff_t input_pixel, input_run, output_run, residual_run;
+    ptrdiff_t input_run, output_run, residual_run;
     ptrdiff_t source_run; /* in the plan's map; input_run is in that which the kernels see */
     uint32_t sweep_runs, sweep_images;
     int narrows; /* rounds its input to pairs first */
@@ -84,18 +86,26 @@ static int is_precise(const struct pm_node *node, const struct pm_plan *plan) {
     return pm_is_wide(node, plan, (uint64_t)window->kernel[0] * window->kernel[1] * (channels / window->groups));
 }
 
+static const struct pm_conv_tiling *kernels_of(const struct pm_plan *plan, const struct pm_map *in, int slices) {
+    if (in->digits) return pm_conv_digits(plan->kernels);
+    return slices ? plan->bf16->conv : plan->kernels->conv;
+}
+
 static struct pm_tilings choose_tilings(const struct pm_node *node, const struct pm_plan *plan, const struct pm_map *in,
                                         int slices) {
     struct pm_window window = slices ? pm_conv_bf16_window(node, plan) : node->window;
+    if (in->digits) window = pm_conv_digits_window(node);
     uint32_t blocks = pm_map_blocks(&plan->maps[node->value]);
     int precise = is_precise(node, plan), wide = precise && !in->unit;
-    ptrdiff_t input_pixel = (ptrdiff_t)(window.stride[1] * in->block);
-    const struct pm_conv_tiling *list = slices ? plan->bf16->conv : plan->kernels->conv;
+    ptrdiff_t input_pixel = in->digits ? PM_DIGITS_PIXEL : (ptrdiff_t)(window.stride[1] * in->block);
+    const struct pm_conv_tiling *list = kernels_of(plan, in, slices);
     int halves = !slices && !wide && window.groups == 1 && input_pixel == PM_BLOCK;
     return (struct pm_tilings){
         .in = in,
         .window = window,
+        .input_pixel = input_pixel,
         .slices = slices,
+        .digits = in->digits,
         .broad = pm_conv_tiling(list, wide, blocks, input_pixel),
         .narrow = pm_conv_tiling(list, wide, 1, input_pixel),
         .half = halves ? plan->kernels->half : NULL,
@@ -114,9 +124,15 @@ static uint64_t sweep_floats(const struct conv *conv, uint32_t first_run, uint32
     return last_run + last_row + columns * PM_BLOCK;
 }
 
+static struct pm_map seen_map(const struct pm_node *node, const struct pm_plan *plan, int slices) {
+    const struct pm_map *in = &plan->maps[node->inputs[0]];
+    if (in->digits) return pm_conv_digits_map(node, in);
+    return slices ? pm_conv_bf16_map(node, plan, 0) : *in;
+}
+
 static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
     int slices = pm_conv_bf16_suits(node, plan) && !is_precise(node, plan) ? plan->slices : 0;
-    struct pm_map seen = slices ? pm_conv_bf16_map(node, plan, 0) : plan->maps[node->inputs[0]];
+    struct pm_map seen = seen_map(node, plan, slices);
     struct pm_tilings tilings = choose_tilings(node, plan, &seen, slices);
     struct conv *conv = pm_allocate_zeroed(1, sizeof *conv + pm_panels_size(node, plan, &tilings));
     POMONA_RETURN_IF(!conv, error, POMONA_OUT_OF_MEMORY, "layer %s: no memory for its segments", node->name);
@@ -124,7 +140,6 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
     conv->in = seen;
     conv->tilings = tilings;
     conv->tilings.in = &conv->in;
-    conv->input_pixel = (ptrdiff_t)(tilings.window.stride[1] * seen.block);
     choose_runs(node, plan, conv);
     conv->narrows = slices && !seen.pairs;
     if (conv->narrows) {
@@ -160,6 +175,7 @@ static const float *first_corner(const struct sweep *s, uint32_t i) {
     const uint32_t *padding = s->node->window.padding;
     const struct pm_map *in = &s->run->plan->maps[s->node->inputs[0]];
     ptrdiff_t corner = padding[PM_TOP] * in->row_stride + (ptrdiff_t)(padding[PM_LEFT] * in->block);
+    if (in->digits) corner = 0;
     return pm_value(s->run, s->node->inputs[0], i) - corner + s->first_run * s->conv->source_run;
 }
 
@@ -191,7 +207,7 @@ static struct pm_conv_tile tile_of(const struct sweep *s, const struct pm_panel 
         .segment_count = panel->segment_count,
         .partial_segments = panel->partial_segments,
         .ahead = (ptrdiff_t)panel->depth * outputs,
-        .input_pixel = s->conv->input_pixel,
+        .input_pixel = s->conv->tilings.input_pixel,
         .output_block = s->part ? s->part->output_block : maps[node->value].block_stride,
         .residual_block = node->epilogue.residual < 0 ? 0 : maps[node->epilogue.residual].block_stride,
         .low = node->epilogue.low,

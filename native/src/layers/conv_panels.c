@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "graph/preprocess.h"
+#include "kernels/digits.h"
 
 static uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
@@ -187,32 +188,50 @@ static double weight_at(const struct packing *p, uint64_t row, uint32_t out) {
     return unit ? weight * unit[out / p->outputs * p->channels + row % p->channels] : weight;
 }
 
-/* The part of a weight that a pass multiplies. Of two passes over whole numbers |x| <= 2^PM_WHOLE_BITS, the last one
- * takes weights rounded to a grid so coarse that fp32 holds each of its sums exactly. The first one takes what rounding
- * left: a sum 2^10 times smaller, and so are its errors. Together as good as a sum in fp64, for two products in fp32.
- */
-static double part_of(const struct packing *p, uint64_t row, uint32_t out) {
-    double weight = weight_at(p, row, out), largest = 0;
-    if (p->tilings->passes == 1) return weight;
-    uint64_t rows = (uint64_t)p->node->window.kernel[0] * p->node->window.kernel[1] * p->depth;
-    int bits = FLT_MANT_DIG - PM_WHOLE_BITS, exponent;
-    for (uint64_t terms = 1; terms < rows; terms *= 2) bits--;
+/* Bits of whole numbers whose sums of `count` products with numbers up to 2^PM_WHOLE_BITS a float holds exactly. */
+static int exact_bits(uint64_t count) {
+    int bits = FLT_MANT_DIG - PM_WHOLE_BITS;
+    for (uint64_t terms = 1; terms < count; terms *= 2) bits--;
+    return bits;
+}
+
+/* Of two passes over whole numbers, the last one takes weights rounded to this grid: so coarse that fp32 holds each of
+ * its sums exactly, or one for digits. */
+static double grid_of(const struct packing *p, uint32_t out) {
+    uint64_t rows = (uint64_t)p->node->window.kernel[0] * p->node->window.kernel[1] * p->channels;
+    double largest = 0;
+    int exponent;
     for (uint64_t r = 0; r < rows; r++) {
         double magnitude = fabs(weight_at(p, r, out));
         largest = magnitude > largest ? magnitude : largest; /* GCC 12 for aarch64 breaks down over fmax here */
     }
     frexp(largest, &exponent);
-    double grid = ldexp(1, exponent - bits), coarse = rint(weight / grid) * grid;
+    return ldexp(1, exponent - (p->tilings->digits ? PM_DIGIT_BITS - 1 : exact_bits(rows)));
+}
+
+/* The part of a weight that a pass multiplies. The first one of two takes what rounding left: a sum 2^10 times smaller,
+ * and so are its errors. Together as good as a sum in fp64, for two products in fp32. */
+static double part_of(const struct packing *p, uint64_t row, uint32_t out) {
+    double weight = weight_at(p, row, out);
+    if (p->tilings->passes == 1) return weight;
+    double grid = grid_of(p, out), coarse = rint(weight / grid) * grid;
     return p->pass == 0 ? weight - coarse : coarse;
+}
+
+/* The same as a digit: in units of the grid, and what rounding left in units of 2^-PM_DIGIT_BITS of it. */
+static int digit_of(const struct packing *p, uint64_t row, uint32_t out) {
+    double part = part_of(p, row, out) / grid_of(p, out);
+    return (int)rint(p->pass == 0 ? ldexp(part, PM_DIGIT_BITS) : part);
 }
 
 /* What the kernels multiply with number `row` of the input: a weight, or those of a pair. */
 static float number_of(const struct packing *p, uint64_t row, uint32_t out) {
-    if (!p->tilings->slices) return (float)part_of(p, row, out);
-    int slice = products[product_of(p->tilings, p->pass)].weight;
+    if (!p->tilings->slices && !p->tilings->digits) return (float)part_of(p, row, out);
     uint64_t inside = 2 * (row % p->depth), first = row / p->depth * p->floats + inside;
-    float even = (float)weight_at(p, first, out),
-          odd = inside + 1 < p->floats ? (float)weight_at(p, first + 1, out) : 0;
+    int both = inside + 1 < p->floats;
+    if (p->tilings->digits) return pm_digit_pair(digit_of(p, first, out), both ? digit_of(p, first + 1, out) : 0);
+    int slice = products[product_of(p->tilings, p->pass)].weight;
+    float even = (float)weight_at(p, first, out), odd = both ? (float)weight_at(p, first + 1, out) : 0;
     return pm_bf16_pair(pm_bf16_rest(even, slice), pm_bf16_rest(odd, slice));
 }
 
@@ -232,6 +251,12 @@ static void pack_segment(void *context, ptrdiff_t offset, uint64_t row, ptrdiff_
     }
 }
 
+/* Digits count the grid's 2^-PM_DIGIT_BITS. */
+static void scale_digits(const struct packing *p) {
+    for (uint32_t c = 0; c < p->count && p->first + c < p->node->shape.channels; c++)
+        p->to[c] = (float)ldexp(p->to[c] * grid_of(p, p->first + c), -PM_DIGIT_BITS);
+}
+
 void pm_panels_pack(const struct pm_node *node, const struct pm_tilings *tilings, const struct pm_panels *panels,
                     float *packed) {
     struct packing p = {.node = node, .tilings = tilings, .kernel = pm_weight(node, "kernel")->data, .to = packed};
@@ -244,6 +269,7 @@ void pm_panels_pack(const struct pm_node *node, const struct pm_tilings *tilings
         p.first = panel->block * PM_BLOCK;
         p.count = (uint32_t)pm_tiling_outputs(panel->tiling);
         pm_epilogue_pack(node, p.first, p.count, p.to, p.to + p.count);
+        if (tilings->digits) scale_digits(&p);
         p.to += 2 * p.count;
         for (p.pass = 0; p.pass < tilings->passes; p.pass++) each_segment(tilings, panel, pack_segment, &p);
     }

@@ -25,11 +25,13 @@ struct pm_shape {
 /* Where the value of a node lies: floats, in the memory of one image (pm_memory). Channel c of pixel
  * (y, x) is at origin + (c / block) x block_stride + y x row_stride + x x block + c % block. `block` is PM_BLOCK, or
  * the number of channels for a network's input that only convolutions read: plain height x width x channels. The halo
- * is zero. A map of pairs counts them for channels: what has no use but in bf16 is written so (kernels/bf16.h). */
+ * is zero. A map of pairs counts them for channels: what has no use but in bf16 is written so (kernels/bf16.h).
+ * A map of digits is the network's input for layers/conv_digits.h: its numbers are int16, two in the room of a float,
+ * each row begins with a float, and its origin is the corner of its halo. */
 struct pm_map {
     struct pm_shape shape;
     uint32_t block;
-    int pairs;
+    int pairs, digits;
     uint32_t halo[4];
     ptrdiff_t origin, row_stride, block_stride;
     uint64_t offset, size; /* of the whole, halo included */
@@ -38,6 +40,11 @@ struct pm_map {
 
 static inline uint32_t pm_map_blocks(const struct pm_map *map) {
     return (map->shape.channels + map->block - 1) / map->block;
+}
+
+/* Bytes of so many pixels in a row of one block. */
+static inline size_t pm_map_bytes(const struct pm_map *map, uint32_t pixels) {
+    return (size_t)pixels * map->block * (map->digits ? sizeof(int16_t) : sizeof(float));
 }
 
 /* Pooling or convolution window; [0] vertical, [1] horizontal. */

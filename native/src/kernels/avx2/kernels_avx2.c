@@ -2,6 +2,7 @@
 
 /* AVX2 and FMA: 6 pixels x 1 block (two vectors) fill 12 of 16 registers, 2 hold weights, 1 the broadcast input. */
 #define PM_VL 8
+#include "kernels/digits.h"
 #include "kernels/vectors.inc.c"
 
 UP_TO_6(CONV_KERNEL, 1, 16)
@@ -23,6 +24,7 @@ const struct pm_kernels pm_kernels_avx2 = {
              CONV_TURNING_TILING(6, 1, 32, "conv_f32_6x16_s2_avx2", turning),
              CONV_TURNING_TILING(6, 1, 0, "conv_f32_6x16_avx2", turning),
              {"conv_f64acc_6x16_avx2", 1, 6, 1, 0, {UP_TO_6(CONV_WIDE_ENTRY, 0)}}},
+    .digits = pm_conv_digits_avx2,
     .half = &half,
     VECTOR_ROUTINES(avx2),
 };

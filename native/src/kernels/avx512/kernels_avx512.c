@@ -2,6 +2,7 @@
 
 /* AVX-512: 14 pixels x 2 blocks fill 28 of 32 registers, 2 hold weights, the input comes as a broadcast operand. */
 #define PM_VL 16
+#include "kernels/digits.h"
 #include "kernels/vectors.inc.c"
 
 UP_TO_14(CONV_KERNEL, 2, 16)
@@ -22,6 +23,8 @@ const struct pm_kernels pm_kernels_avx512 = {
              CONV_TILING(14, 1, 32, "conv_f32_14x16_s2_avx512"),
              CONV_TILING(14, 1, 0, "conv_f32_14x16_avx512"),
              {"conv_f64acc_14x16_avx512", 1, 14, 1, 0, {UP_TO_14(CONV_WIDE_ENTRY, 0)}}},
+    .digits = pm_conv_digits_avx512,
+    .digits_vnni = pm_conv_digits_vnni,
     .half = &pm_conv_half_avx512,
     VECTOR_ROUTINES(avx512),
 };

@@ -3,7 +3,7 @@
 /* Portable C, the oracle of the vector levels: one pixel at a time, every sum in fp64, no intrinsics. */
 #include <math.h>
 
-#include "kernels/kernels.h"
+#include "kernels/digits.h"
 #include "kernels/moments.h"
 #include "kernels/routines.h"
 #include "kernels/windows.h"
@@ -23,6 +23,27 @@ static void conv_1(const struct pm_conv_tile *t) {
         t->output[c] = clamp((float)(t->residual ? value + t->residual[c] : value), t->low, t->high);
     }
 }
+
+typedef int16_t digit __attribute__((may_alias));
+
+/* High digits come after as many low ones. */
+static void digits_1(const struct pm_conv_tile *t) {
+    const digit *input = (const digit *)t->input, *w = (const digit *)t->weights;
+    int64_t digits[2][PM_BLOCK] = {{0}};
+    for (ptrdiff_t s = 0; s < t->segment_count; s++)
+        for (ptrdiff_t k = 0; k < t->segments[s].length; k++, w += 2 * PM_BLOCK)
+            for (int i = 0; i < 2 * PM_BLOCK; i++)
+                digits[2 * s >= t->segment_count][i / 2] += input[2 * (t->segments[s].offset + k) + i % 2] * w[i];
+    for (int c = 0; c < PM_BLOCK; c++) {
+        double sum = (double)(digits[1][c] * (1 << PM_DIGIT_BITS) + digits[0][c]);
+        double value = sum * t->scale[c] + t->shift[c];
+        t->output[c] = clamp((float)(t->residual ? value + t->residual[c] : value), t->low, t->high);
+    }
+}
+
+static const struct pm_conv_tiling digits[] = {
+    {"conv_i16_1x16_scalar", .pixels = 1, .blocks = 1, .input_pixel = PM_DIGITS_PIXEL, .kernels = {digits_1}},
+    {.name = NULL}};
 
 static void depthwise_any(const struct pm_depthwise_row *r) {
     for (ptrdiff_t pixel = 0; pixel < r->pixels; pixel++) {
@@ -122,6 +143,7 @@ static double peak(uint64_t rounds) {
 const struct pm_kernels pm_kernels_scalar = {
     .level = PM_CPU_SCALAR,
     .conv = {{"conv_f64acc_1x16_scalar", 0, 1, 1, 0, {conv_1}}, {"conv_f64acc_1x16_scalar", 1, 1, 1, 0, {conv_1}}},
+    .digits = digits,
     .depthwise = {{"depthwise_f64acc_scalar", 0, 0, 0, depthwise_any},
                   {"depthwise_f64acc_scalar", 1, 0, 0, depthwise_any}},
     PM_ROUTINES(scalar),

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Tiles of digits (digits.h). The including file sets PM_VL, and DIGITS_MULTIPLY_ADD where one instruction does it. */
+#include <immintrin.h>
+
+#include "kernels/digits.h"
+
+#if PM_VL == 16
+#define DIGITS(name) _mm512_##name
+typedef __m512i digits_vector;
+#else
+#define DIGITS(name) _mm256_##name
+typedef __m256i digits_vector;
+#endif
+
+#ifndef DIGITS_MULTIPLY_ADD
+#define DIGITS_MULTIPLY_ADD(sum, x, weight) DIGITS(add_epi32)(sum, DIGITS(madd_epi16)(x, weight))
+#endif
+
+typedef int32_t digits_pair __attribute__((may_alias));
+
+#define CONV_BROADCAST(from) ((vf)DIGITS(set1_epi32)(*(const digits_pair *)(from)))
+#define CONV_MULTIPLY_ADD(sum, x, weight)                                                                              \
+    ((vf)DIGITS_MULTIPLY_ADD((digits_vector)(sum), (digits_vector)(x), (digits_vector)(weight)))
+#define CONV_PART(sum) ((vf)DIGITS(cvtepi32_ps)((digits_vector)(sum)))
+#define CONV_JOIN(total, sum) VFMA(CONV_PART(sum), VSET((float)(1 << PM_DIGIT_BITS)), total)
+#define CONV_HAS_BLOCKS 0
+#include "kernels/conv_tile.inc.c"
