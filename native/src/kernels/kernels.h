@@ -44,6 +44,7 @@ struct pm_conv_tile {
     ptrdiff_t residual_block;   /* the same of `residual` */
     ptrdiff_t begin_block;      /* and of `begin`, whose rows lie as those of the output */
     float low, high;            /* -INFINITY and INFINITY for no clamp */
+    int couples;                /* in bf16: without a residual, the output becomes couples of pixels, see bf16.h */
     /* Where the tile goes on in the next row, for turning kernels: from pixel `turn` on, so many more floats. */
     int turn;
     ptrdiff_t input_turn, output_turn, residual_turn;
