@@ -58,6 +58,7 @@ struct pm_bf16_depthwise {
     int phase;  /* 1: the first window begins with the right pixel of a couple, 0: with the left one; -1: any */
     pm_bf16_depthwise_kernel *run; /* `halves`: outputs become their halves of pairs */
 };
+
 /* `pixels` pixels of one block, rounded to couples; the last one of an odd number has a zero. */
 typedef void pm_bf16_couple_row(float *couples, const float *from, ptrdiff_t pixels);
 pm_bf16_couple_row pm_bf16_couple_row_avx512;
