@@ -215,7 +215,11 @@ static void test_pairs_for_bands(void **state) {
     spread_colours(&maker, 40);
     picking_depthwise(&maker, "colours", 40, "{\"padding\": \"same\"}");
     short_conv(&maker, "window", "depthwise", 40, 72, NULL);
+    float *pick = maker_numbers(&maker, "window/kernel");
+    for (uint32_t i = 0; i < 40 * 72; i++) pick[i] = i / 72 == (i % 72 + 5) % 40;
+    maker_sum(&maker, "window/kernel");
     maker_depthwise(&maker, "next", "window", three, 72, 1, "{\"padding\": \"same\"}");
+    shorten(&maker, "next/kernel", 9 * 72);
     maker_features(&maker, "next");
     assert_int_equal(runs_by(&maker, POMONA_PRECISION_BF16, "depthwise", "pairs"), 1);
     assert_int_equal(runs_by(&maker, POMONA_PRECISION_BF16, "next", "pairs"), 0);

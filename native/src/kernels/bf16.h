@@ -42,12 +42,36 @@ typedef void pm_bf16_narrow_half(float *half, const float *from, ptrdiff_t pixel
 pm_bf16_narrow_half pm_bf16_narrow_half_avx512;
 extern const struct pm_depthwise_variant pm_bf16_depthwise_avx512[];
 
+/* Two neighbouring pixels of one channel in one number, the left one in its lower half: a couple. A map of couples has
+ * the room of one float for either; a row of one block is [couples][16]. */
+#define PM_BF16_WINDOW_MAX 7
+
+/* A depthwise routine that reads couples; in `row` a number of the input or of the weights is one, but `pixels` counts
+ * pixels. The input begins with the couple that holds the first window's corner. Weights: [height][couples][16], zero
+ * beside the taps, where windows are two pixels apart; [height][2][couples][16] where they are one, for windows of the
+ * first, third ... pixel and for those of the others. */
+typedef void pm_bf16_depthwise_kernel(const struct pm_depthwise_row *row, int halves);
+struct pm_bf16_depthwise {
+    const char *name;
+    int side;   /* of the window, at most PM_BF16_WINDOW_MAX; odd */
+    int stride; /* horizontal */
+    int phase;  /* 1: the first window begins with the right pixel of a couple, 0: with the left one; -1: any */
+    pm_bf16_depthwise_kernel *run; /* `halves`: outputs become their halves of pairs */
+};
+
+/* `pixels` pixels of one block, rounded to couples; the last one of an odd number has a zero. */
+typedef void pm_bf16_couple_row(float *couples, const float *from, ptrdiff_t pixels);
+pm_bf16_couple_row pm_bf16_couple_row_avx512;
+extern const struct pm_bf16_depthwise pm_bf16_couples_avx512[];
+
 struct pm_bf16_kernels {
     const char *name;
     struct pm_conv_tiling conv[PM_CONV_TILINGS_MAX]; /* each takes all segments as one partial sum */
     pm_bf16_narrow *narrow;
     pm_bf16_narrow_half *narrow_half;
     const struct pm_depthwise_variant *depthwise; /* in fp32, of one block; outputs become their halves of pairs */
+    pm_bf16_couple_row *couple_row;
+    const struct pm_bf16_depthwise *couples; /* reads couples, which `conv` can store; the last has no name */
     void (*release)(void); /* NULL, or gives up what kernels hold of the thread's registers; after each layer */
     int whole_blocks;      /* every segment is one: a tap's 16 pairs, with zeros for weights that are not there */
     int beats_winograd;    /* multiplies more than as many times faster than fp32 as Winograd saves products */

@@ -29,6 +29,14 @@
 #define CONV_JOIN(total, sum) ((sum) + (total))
 #endif
 
+/* Two pixels of a vector of channels as one vector, where tiles can store couples. */
+#ifdef CONV_COUPLE
+#define CONV_COUPLES 1
+#else
+#define CONV_COUPLES 0
+#define CONV_COUPLE(even, odd) (even)
+#endif
+
 #define CONV_VECTORS_MAX 4
 #define CONV_LINE 16 /* floats of a cache line */
 #define CONV_TO_L2 2 /* localities of a prefetch */
@@ -93,6 +101,20 @@ ALWAYS_INLINE void conv_begin(const struct pm_conv_tile *t, const int pixels, co
     EACH_SUM total[i][j] = sum[i][j];
 }
 
+/* The same in couples; the last one of an odd number of pixels has a zero. */
+ALWAYS_INLINE void conv_store_couples(const struct pm_conv_tile *tile, const int pixels, const int vectors,
+                                      conv_sums sum) {
+    const struct pm_conv_tile t = *tile;
+    const vf low = VSET(t.low), high = VSET(t.high);
+    UNROLL for (int j = 0; j < vectors; j++) {
+        float *output = t.output + j / PM_VB * t.output_block + j % PM_VB * PM_VL;
+        const vf scale = VLOAD(t.scale + j * PM_VL), shift = VLOAD(t.shift + j * PM_VL);
+        UNROLL for (int i = 0; i < pixels; i++) sum[i][j] = VCLAMP(sum[i][j] * scale + shift, low, high);
+        UNROLL for (int i = 0; i < pixels; i += 2)
+            VSTORE(output + i / 2 * PM_BLOCK, CONV_COUPLE(sum[i][j], i + 1 < pixels ? sum[i + 1][j] : (vf){0}));
+    }
+}
+
 ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, const int vectors,
                              const ptrdiff_t constant_distance, const int turning) {
     const ptrdiff_t distance = constant_distance ? constant_distance : t->input_pixel;
@@ -132,7 +154,8 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
         else EACH_SUM total[i][j] += CONV_PART(sum[i][j]);
         __asm__ volatile("" : : "r"(total) : "memory"); /* totals live in memory: the registers are full */
     }
-    if (!t->scale) conv_store(t, pixels, vectors, sum, turning, 1, 0);
+    if (CONV_COUPLES && t->couples) conv_store_couples(t, pixels, vectors, sum);
+    else if (!t->scale) conv_store(t, pixels, vectors, sum, turning, 1, 0);
     else if (t->residual) conv_store(t, pixels, vectors, sum, turning, 0, 1);
     else conv_store(t, pixels, vectors, sum, turning, 0, 0);
 }

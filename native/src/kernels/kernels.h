@@ -51,6 +51,7 @@ struct pm_conv_tile {
     ptrdiff_t output_block;     /* floats between output blocks */
     ptrdiff_t residual_block;   /* the same of `residual` */
     float low, high;            /* -INFINITY and INFINITY for no clamp */
+    int couples;                /* in bf16: without a residual, the output becomes couples of pixels, see bf16.h */
     /* Where the tile goes on in the next row, for turning kernels: from pixel `turn` on, so many more floats. */
     int turn;
     ptrdiff_t input_turn, output_turn, residual_turn;

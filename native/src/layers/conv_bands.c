@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "layers/conv_method.h"
 #include "layers/conv_panels.h"
+#include "layers/depthwise_bf16.h"
 
 /* Floats of a band: a quarter of a 1 MiB L2 cache, beside the input of the convolution and the output of the reader. */
 #define BAND_FLOATS ((ptrdiff_t)256 * 1024 / (ptrdiff_t)sizeof(float))
@@ -26,16 +27,30 @@ struct bands {
     uint32_t step, reach;     /* rows from one window to the next, rows of a window */
     ptrdiff_t rows;           /* that a band holds */
     ptrdiff_t row, block;     /* floats between rows and between blocks of a band */
+    ptrdiff_t left, right;    /* floats of a row beside what the convolution writes */
+    int couples;
     float *floats;
     const struct pm_panel *panel;
     ptrdiff_t base, made; /* the first row in the band, the first that was not made yet */
 };
 
+int pm_conv_bands_couples(const struct pm_node *node, const struct pm_plan *plan) {
+    return pm_depthwise_bf16(node, plan) && pm_conv_direct_couples(node->producer);
+}
+
+static void lay_rows(const struct pm_node *node, const struct pm_plan *plan, struct bands *b) {
+    const struct pm_couples_row row = pm_couples_row_of(node, plan);
+    b->couples = pm_conv_bands_couples(node, plan);
+    b->row = b->couples ? row.length : b->map->row_stride;
+    b->left = b->couples ? row.left : (ptrdiff_t)b->map->halo[PM_LEFT] * PM_BLOCK;
+    b->right = b->couples ? row.right : (ptrdiff_t)b->map->halo[PM_RIGHT] * PM_BLOCK;
+}
+
 static struct bands bands_of(const struct pm_node *node, const struct pm_plan *plan) {
     const struct pm_window *window = &node->window;
     struct bands b = {.map = &plan->maps[node->inputs[0]], .step = window->stride[0]};
     b.reach = (window->kernel[0] - 1) * window->dilation[0] + 1;
-    b.row = b.map->row_stride;
+    lay_rows(node, plan, &b);
     ptrdiff_t fit = BAND_FLOATS / (b.row * pm_conv_direct_blocks(node->producer)), height = node->shape.height;
     ptrdiff_t outputs = fit > b.reach ? (fit - b.reach) / b.step + 1 : 1;
     ptrdiff_t bands = (height + outputs - 1) / outputs;
@@ -52,7 +67,7 @@ uint64_t pm_conv_bands_scratch(const struct pm_node *node, const struct pm_plan 
 
 /* Beside the rows, where the convolution never writes: once for all panels. */
 static void clear_sides(const struct bands *b, ptrdiff_t blocks) {
-    size_t left = (size_t)b->map->halo[PM_LEFT] * PM_BLOCK, right = (size_t)b->map->halo[PM_RIGHT] * PM_BLOCK;
+    const size_t left = (size_t)b->left, right = (size_t)b->right;
     for (ptrdiff_t block = 0; (left || right) && block < blocks; block++)
         for (ptrdiff_t y = 0; y < b->rows; y++) {
             float *row = b->floats + block * b->block + y * b->row;
@@ -86,15 +101,16 @@ static void make_rows(const struct pm_node *conv, const struct pm_run *run, uint
                       ptrdiff_t end) {
     const ptrdiff_t top = b->map->halo[PM_TOP], bottom = top + b->map->shape.height;
     const ptrdiff_t first = within(b->made, top, bottom), last = within(end, top, bottom);
-    const ptrdiff_t left = (ptrdiff_t)b->map->halo[PM_LEFT] * PM_BLOCK;
     clear_rows(b, b->made, within(end, b->made, top));
     if (last > first) {
         struct pm_conv_part part = {.image = image,
                                     .panel = b->panel,
                                     .first = (uint32_t)(first - top),
                                     .rows = (uint32_t)(last - first),
-                                    .output = b->floats + (first - b->base) * b->row + left,
-                                    .output_block = b->block};
+                                    .output = b->floats + (first - b->base) * b->row + b->left,
+                                    .output_row = b->row,
+                                    .output_block = b->block,
+                                    .couples = b->couples};
         pm_conv_direct_part(conv, run, &part);
     }
     clear_rows(b, within(b->made, bottom, end), end);

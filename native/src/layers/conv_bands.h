@@ -14,6 +14,10 @@
 int pm_conv_bands_suit(const struct pm_node *conv, const struct pm_node *reader, const struct pm_plan *plan,
                        const struct pm_shape *in);
 
+/* What a band is: rows as far apart as in the map of the producer's value, or rounded to couples of pixels, which a
+ * producer in bf16 can write (layers/depthwise_bf16.h). */
+int pm_conv_bands_couples(const struct pm_node *node, const struct pm_plan *plan);
+
 /* Floats of scratch that a node with a producer needs for both, once the producer is prepared. */
 uint64_t pm_conv_bands_scratch(const struct pm_node *node, const struct pm_plan *plan);
 
@@ -21,7 +25,7 @@ uint64_t pm_conv_bands_scratch(const struct pm_node *node, const struct pm_plan 
 struct pm_band {
     uint32_t image, first, rows; /* rows of the node's own value */
     ptrdiff_t block;
-    const float *input; /* corner of the window of the first pixel of row `first`; rows as far apart as in the map */
+    const float *input; /* corner of the window of the first pixel of row `first`; halo or zeros included */
 };
 typedef void pm_band_reader(const struct pm_node *node, const struct pm_run *run, const struct pm_band *band);
 

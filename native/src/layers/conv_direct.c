@@ -212,6 +212,7 @@ static struct pm_conv_tile tile_of(const struct sweep *s, const struct pm_panel 
         .residual_block = node->epilogue.residual < 0 ? 0 : maps[node->epilogue.residual].block_stride,
         .low = node->epilogue.low,
         .high = node->epilogue.high,
+        .couples = s->part && s->part->couples,
     };
 }
 
@@ -233,7 +234,8 @@ static void run_panel(const struct sweep *s, const struct pm_panel *panel) {
     const struct conv *conv = s->conv;
     const int turning = conv->turning && panel->tiling->turning;
     struct pm_conv_tile tile = tile_of(s, panel);
-    const struct pm_conv_rows rows = {s->runs, conv->run_pixels, conv->input_run, conv->output_run, conv->residual_run};
+    const ptrdiff_t output_run = s->part ? s->part->output_row : conv->output_run;
+    const struct pm_conv_rows rows = {s->runs, conv->run_pixels, conv->input_run, output_run, conv->residual_run};
     for (uint32_t i = s->first_image; i < s->first_image + s->images; i++) {
         tile.input = conv->narrows ? pairs_of(s, i) : first_corner(s, i);
         tile.output = output_of(s, panel, i);
@@ -246,7 +248,7 @@ static void run_panel(const struct sweep *s, const struct pm_panel *panel) {
                 pm_epilogue_activate(s->node, s->run, tile.output + b * tile.output_block,
                                      (ptrdiff_t)pixels * PM_BLOCK);
             tile.input += conv->input_run;
-            tile.output += conv->output_run;
+            tile.output += output_run;
             if (tile.residual) tile.residual += conv->residual_run;
         }
     }
@@ -283,6 +285,11 @@ void pm_conv_direct_enter(const struct pm_node *node, const struct pm_run *run, 
 void pm_conv_direct_part(const struct pm_node *node, const struct pm_run *run, const struct pm_conv_part *part) {
     struct sweep rows = {node, node->state, run, part->image, 1, part->first, part->rows, part};
     run_panel(&rows, part->panel);
+}
+
+int pm_conv_direct_couples(const struct pm_node *node) {
+    const struct conv *conv = node->state;
+    return conv->tilings.slices == 1 && !node->epilogue.activation.function;
 }
 
 const struct pm_panel *pm_conv_direct_panel(const struct pm_node *node, uint32_t index) {

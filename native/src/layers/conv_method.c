@@ -16,12 +16,14 @@ int pm_conv_turns(const struct pm_conv_tiling *tiling, uint32_t width) {
 }
 
 void pm_conv_run_tiles(const struct pm_conv_tiling *tiling, struct pm_conv_tile tile, uint32_t pixels) {
-    uint32_t tiles = (pixels + (uint32_t)tiling->pixels - 1) / (uint32_t)tiling->pixels;
-    for (uint32_t i = 0; i < tiles; i++) {
-        uint32_t now = pixels / tiles + (i < pixels % tiles);
+    const uint32_t tiles = (pixels + (uint32_t)tiling->pixels - 1) / (uint32_t)tiling->pixels;
+    const uint32_t of = tile.couples ? 2 : 1, units = (pixels + of - 1) / of; /* no couple lies in two tiles */
+    for (uint32_t i = 0, left = pixels, now; i < tiles; i++, left -= now) {
+        now = of * (units / tiles + (i < units % tiles));
+        if (now > left) now = left;
         tiling->kernels[now - 1](&tile);
         tile.input += (ptrdiff_t)now * tile.input_pixel;
-        tile.output += (ptrdiff_t)now * PM_BLOCK;
+        tile.output += (ptrdiff_t)(now / of) * PM_BLOCK;
         if (tile.residual) tile.residual += (ptrdiff_t)now * PM_BLOCK;
         tile.begin_at += (ptrdiff_t)now * PM_BLOCK;
     }

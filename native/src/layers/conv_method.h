@@ -21,8 +21,9 @@ struct pm_panel;
 struct pm_conv_part {
     uint32_t image, first, rows;
     const struct pm_panel *panel;
-    float *output;          /* of row `first` of the panel's first block; rows lie as in the map of the value */
-    ptrdiff_t output_block; /* floats between blocks */
+    float *output;                      /* of row `first` of the panel's first block */
+    ptrdiff_t output_row, output_block; /* floats between rows and blocks */
+    int couples;                        /* the output is rounded to couples of pixels */
 };
 
 /* To be called for an image before its parts: rounds its input to bf16 where that is wanted, to run->scratch. */
@@ -31,6 +32,9 @@ void pm_conv_direct_part(const struct pm_node *node, const struct pm_run *run, c
 
 /* To be called after the last part of all images: gives up what kernels hold of the thread's registers. */
 void pm_conv_direct_leave(const struct pm_node *node, const struct pm_run *run);
+
+/* The parts of a node that was prepared can be couples (kernels/bf16.h). */
+int pm_conv_direct_couples(const struct pm_node *node);
 
 /* NULL past the last; and the most output blocks that a panel has. */
 const struct pm_panel *pm_conv_direct_panel(const struct pm_node *node, uint32_t index);
@@ -41,8 +45,8 @@ ptrdiff_t pm_conv_direct_blocks(const struct pm_node *node);
 extern const struct pm_conv_method pm_conv_winograd;
 int pm_conv_winograd_suits(const struct pm_node *node, const struct pm_plan *plan);
 
-/* Strassen's method, for wide 1x1 convolutions in fp32: 7/8 of the products, 7/4 of the weights' memory; the widest have
- * it twice, 49/64 and 49/16. */
+/* Strassen's method, for wide 1x1 convolutions in fp32: 7/8 of the products, 7/4 of the weights' memory; the widest
+ * have it twice, 49/64 and 49/16. */
 extern const struct pm_conv_method pm_conv_strassen;
 int pm_conv_strassen_suits(const struct pm_node *node, const struct pm_plan *plan, const struct pm_shape *in);
 

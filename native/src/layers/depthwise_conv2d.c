@@ -4,13 +4,19 @@
 #include "core/memory.h"
 #include "layers/conv_bands.h"
 #include "layers/conv_bf16.h"
+#include "layers/depthwise_bf16.h"
 
 /* Vectors of a block before its taps: scale, shift, total. */
 #define HEAD 3
 
-/* What runs it: to floats, and to halves of pairs where no activation comes before they are rounded, or NULL. */
+/* What runs it: from couples of pixels, or NULL; else to floats, and to halves of pairs where no activation comes
+ * before they are rounded, or NULL. */
 struct depthwise {
+    const struct pm_bf16_depthwise *couples;
     const struct pm_depthwise_variant *floats, *halves;
+    uint64_t block;   /* packed floats of one */
+    uint64_t rounded; /* floats of scratch for its input rounded to couples; 0: it reads the input itself */
+    ptrdiff_t row;    /* floats between rows of what its routine reads */
 };
 
 static pomona_status read(struct pm_node *node, const cJSON *attributes, pomona_error *error) {
@@ -49,6 +55,18 @@ static const struct pm_depthwise_variant *choose(const struct pm_depthwise_varia
 /* Of one block. A row waits at the end of the node's scratch to become halves of pairs, unless it is stored so. */
 static uint64_t row_floats(const struct pm_node *node) { return (uint64_t)node->shape.width * PM_BLOCK; }
 
+static void choose_couples(const struct pm_node *node, const struct pm_plan *plan, struct depthwise *depthwise) {
+    const uint64_t taps = (uint64_t)node->window.kernel[0] * node->window.kernel[1];
+    const int given = node->producer && pm_conv_bands_couples(node, plan);
+    if (given || pm_depthwise_bf16_pays(node)) depthwise->couples = pm_depthwise_bf16(node, plan);
+    depthwise->block = (taps + HEAD) * PM_BLOCK;
+    depthwise->row = plan->maps[node->inputs[0]].row_stride;
+    if (!depthwise->couples) return;
+    depthwise->block = 2 * PM_BLOCK + pm_depthwise_bf16_weights(node);
+    depthwise->row = pm_couples_row_of(node, plan).length;
+    if (!given) depthwise->rounded = pm_depthwise_bf16_floats(node, plan);
+}
+
 static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
     const struct pm_map *in = &plan->maps[node->inputs[0]];
     if (in->shape.channels != node->shape.channels) {
@@ -60,10 +78,13 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
     depthwise->floats = choose(plan->kernels->depthwise, plan, node);
     if (node->pairs && !node->epilogue.activation.function)
         depthwise->halves = choose(plan->bf16->depthwise, plan, node);
-    node->kernel = depthwise->halves ? depthwise->halves->name : depthwise->floats->name;
-    uint64_t taps = (uint64_t)node->window.kernel[0] * node->window.kernel[1];
-    node->packed_count = (taps + HEAD) * pm_map_blocks(in) * PM_BLOCK;
+    choose_couples(node, plan, depthwise);
+    node->kernel = depthwise->couples  ? depthwise->couples->name
+                   : depthwise->halves ? depthwise->halves->name
+                                       : depthwise->floats->name;
+    node->packed_count = depthwise->block * pm_map_blocks(in);
     if (node->producer) node->scratch_floats = pm_conv_bands_scratch(node, plan);
+    node->scratch_floats += depthwise->rounded;
     if (node->pairs) node->scratch_floats += row_floats(node);
     return POMONA_OK;
 }
@@ -74,34 +95,41 @@ static float sum_of_taps(const struct pm_tensor *kernel, uint64_t taps, uint64_t
     return (float)total;
 }
 
-/* Each block of 16 channels: [scale][shift][total][taps], zero past the last channel. */
-static void pack(const struct pm_node *node, const struct pm_plan *plan, float *packed) {
+/* [total][taps] of a block. */
+static void pack_taps(const struct pm_node *node, uint32_t first, float *packed) {
     const struct pm_tensor *kernel = pm_weight(node, "kernel");
-    uint64_t taps = kernel->dims[0] * kernel->dims[1];
-    uint32_t channels = node->shape.channels;
-    for (uint32_t first = 0; first < pm_map_blocks(&plan->maps[node->inputs[0]]) * PM_BLOCK; first += PM_BLOCK) {
-        pm_epilogue_pack(node, first, PM_BLOCK, packed, packed + PM_BLOCK);
-        packed += 2 * PM_BLOCK;
+    const uint64_t taps = kernel->dims[0] * kernel->dims[1];
+    const uint32_t channels = node->shape.channels;
+    for (uint32_t c = first; c < first + PM_BLOCK; c++)
+        *packed++ = c < channels ? sum_of_taps(kernel, taps, channels, c) : 0;
+    for (uint64_t tap = 0; tap < taps; tap++)
         for (uint32_t c = first; c < first + PM_BLOCK; c++)
-            *packed++ = c < channels ? sum_of_taps(kernel, taps, channels, c) : 0;
-        for (uint64_t tap = 0; tap < taps; tap++)
-            for (uint32_t c = first; c < first + PM_BLOCK; c++)
-                *packed++ = c < channels ? kernel->data[tap * channels + c] : 0;
+            *packed++ = c < channels ? kernel->data[tap * channels + c] : 0;
+}
+
+/* Each block of 16 channels: [scale][shift][total][taps], or [scale][shift][couples of taps]; zero past the last
+ * channel. */
+static void pack(const struct pm_node *node, const struct pm_plan *plan, float *packed) {
+    const struct depthwise *depthwise = node->state;
+    const uint32_t slots = pm_map_blocks(&plan->maps[node->inputs[0]]) * PM_BLOCK;
+    for (uint32_t first = 0; first < slots; first += PM_BLOCK, packed += depthwise->block) {
+        pm_epilogue_pack(node, first, PM_BLOCK, packed, packed + PM_BLOCK);
+        if (depthwise->couples) pm_depthwise_bf16_pack(node, first, packed + 2 * PM_BLOCK);
+        else pack_taps(node, first, packed + 2 * PM_BLOCK);
     }
 }
 
-static struct pm_depthwise_row row_of(const struct pm_node *node, const struct pm_run *run, ptrdiff_t block) {
+static struct pm_depthwise_row row_of(const struct pm_node *node, ptrdiff_t block) {
     const struct pm_window *window = &node->window;
-    const struct pm_map *in = &run->plan->maps[node->inputs[0]];
-    ptrdiff_t taps = (ptrdiff_t)window->kernel[0] * window->kernel[1];
-    const float *packed = node->packed + block * (taps + HEAD) * PM_BLOCK;
+    const struct depthwise *depthwise = node->state;
+    const float *packed = node->packed + (uint64_t)block * depthwise->block;
     return (struct pm_depthwise_row){
         .scale = packed,
         .shift = packed + PM_BLOCK,
         .total = packed + 2 * PM_BLOCK,
-        .weights = packed + HEAD * PM_BLOCK,
+        .weights = packed + (depthwise->couples ? 2 : HEAD) * PM_BLOCK,
         .pixels = node->shape.width,
-        .input_row = window->dilation[0] * in->row_stride,
+        .input_row = window->dilation[0] * depthwise->row,
         .input_tap = (ptrdiff_t)(window->dilation[1] * PM_BLOCK),
         .input_pixel = (ptrdiff_t)(window->stride[1] * PM_BLOCK),
         .kernel_height = (int)window->kernel[0],
@@ -119,20 +147,42 @@ static float *output_of(const struct pm_node *node, const struct pm_run *run, co
     return to + band->block / 2 * out->block_stride + band->block % 2 * (PM_BLOCK / 2);
 }
 
+static void run_row(const struct depthwise *depthwise, const struct pm_depthwise_row *row, int halves) {
+    if (depthwise->couples) depthwise->couples->run(row, halves);
+    else (halves ? depthwise->halves : depthwise->floats)->run(row);
+}
+
 static void run_rows(const struct pm_node *node, const struct pm_run *run, const struct pm_band *band) {
-    const struct pm_map *in = &run->plan->maps[node->inputs[0]], *out = &run->plan->maps[node->value];
+    const struct pm_map *out = &run->plan->maps[node->value];
     const struct depthwise *depthwise = node->state;
     const int halves = depthwise->halves && !pm_conv_bf16_is_alone(node, band->block);
     float *to = output_of(node, run, band);
     float *waiting = node->pairs && !halves ? run->scratch + node->scratch_floats - row_floats(node) : NULL;
-    struct pm_depthwise_row row = row_of(node, run, band->block);
+    struct pm_depthwise_row row = row_of(node, band->block);
     row.input = band->input;
     for (uint32_t y = 0; y < band->rows; y++, to += out->row_stride) {
         row.output = waiting ? waiting : to;
-        (halves ? depthwise->halves : depthwise->floats)->run(&row);
+        run_row(depthwise, &row, halves);
         if (!halves) pm_epilogue_activate(node, run, row.output, row.pixels * PM_BLOCK);
         if (waiting) pm_conv_bf16_narrow_row(node, run->plan, band->block, waiting, row.pixels, to);
-        row.input += node->window.stride[0] * in->row_stride;
+        row.input += node->window.stride[0] * depthwise->row;
+    }
+}
+
+/* Of any input: rounds some rows to couples, where that is still to be done, and goes on with them. */
+static void run_band(const struct pm_node *node, const struct pm_run *run, const struct pm_band *band) {
+    const struct depthwise *depthwise = node->state;
+    const ptrdiff_t step = node->window.stride[0] * run->plan->maps[node->inputs[0]].row_stride;
+    const uint32_t together = depthwise->rounded ? pm_depthwise_bf16_rows(node, run->plan) : band->rows;
+    float *rounded = run->scratch + node->scratch_floats - depthwise->rounded - (node->pairs ? row_floats(node) : 0);
+    struct pm_band part = *band;
+    for (uint32_t y = 0; y < band->rows; y += part.rows) {
+        part.first = band->first + y;
+        part.rows = band->rows - y < together ? band->rows - y : together;
+        part.input = band->input + y * step;
+        if (depthwise->rounded) pm_depthwise_bf16_round(node, run->plan, &part, rounded);
+        if (depthwise->rounded) part.input = rounded;
+        run_rows(node, run, &part);
     }
 }
 
@@ -144,20 +194,23 @@ static void run_block(const struct pm_node *node, const struct pm_run *run, uint
     ptrdiff_t y = (ptrdiff_t)(first * node->window.stride[0]) - padding[PM_TOP];
     const float *input = pm_value(run, node->inputs[0], image) + block * in->block_stride + y * in->row_stride -
                          (ptrdiff_t)(padding[PM_LEFT] * PM_BLOCK);
-    run_rows(node, run, &(struct pm_band){image, first, rows, block, input});
+    run_band(node, run, &(struct pm_band){image, first, rows, block, input});
 }
 
 static void run(const struct pm_node *node, const struct pm_run *run) {
     if (node->producer) {
-        pm_conv_bands_run(node, run, run_rows);
+        pm_conv_bands_run(node, run, run_band);
         return;
     }
-    const uint32_t height = node->shape.height, rows = node->pairs ? 1 : height;
+    const struct depthwise *depthwise = node->state;
+    const uint32_t height = node->shape.height;
+    const uint32_t rows = depthwise->rounded ? pm_depthwise_bf16_rows(node, run->plan) : node->pairs ? 1 : height;
     const ptrdiff_t blocks = pm_map_blocks(&run->plan->maps[node->inputs[0]]), together = node->pairs ? 2 : 1;
     for (uint32_t i = 0; i < run->count; i++)
         for (ptrdiff_t block = 0; block < blocks; block += together)
             for (uint32_t y = 0; y < height; y += rows)
-                for (ptrdiff_t b = block; b < blocks && b < block + together; b++) run_block(node, run, i, b, y, rows);
+                for (ptrdiff_t b = block; b < blocks && b < block + together; b++)
+                    run_block(node, run, i, b, y, height - y < rows ? height - y : rows);
 }
 
 const struct pm_layer pm_layer_depthwise_conv2d = {

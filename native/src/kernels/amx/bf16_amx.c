@@ -9,7 +9,7 @@
 #define PM_VL 16
 #include "kernels/bf16.h"
 #include "kernels/conv_tilings.h"
-#include "kernels/simd.h"
+#include "kernels/couples.h"
 
 #define ROWS 16 /* of a tile register: pixels of sums and inputs, pairs of weights */
 #define ROW_BYTES 64
@@ -35,8 +35,9 @@ struct tile_shapes {
  * and most runs of tiles need one. */
 static _Thread_local int shaped_for;
 
-/* Of two halves; there is no second up to one register of pixels, and its shape then does not matter. */
-static int first_half(int pixels) { return pixels > ROWS ? (pixels + 1) / 2 : pixels; }
+/* Of two halves, the first of whole couples; there is no second up to one register of pixels, and its shape then does
+ * not matter. */
+static int first_half(int pixels) { return pixels > ROWS ? (pixels + 3) / 4 * 2 : pixels; }
 
 static void shape_tiles(int pixels) {
     const int first = first_half(pixels), second = pixels > first ? pixels - first : first;
@@ -56,6 +57,18 @@ static void release(void) {
     shaped_for = 0;
 }
 
+/* The same as `finish`, to couples. */
+static void finish_couples(const struct pm_conv_tile *t, const float *sums, int block, int first, int pixels) {
+    const vf scale = VLOAD(t->scale + block * PM_BLOCK), shift = VLOAD(t->shift + block * PM_BLOCK);
+    const vf low = VSET(t->low), high = VSET(t->high);
+    float *output = t->output + block * t->output_block + first / 2 * PM_BLOCK;
+    for (int i = 0; i < pixels; i += 2, sums += 2 * PM_BLOCK, output += PM_BLOCK) {
+        const vf even = VCLAMP(VLOAD(sums) * scale + shift, low, high);
+        const vf odd = i + 1 < pixels ? VCLAMP(VLOAD(sums + PM_BLOCK) * scale + shift, low, high) : (vf){0};
+        VSTORE(output, couple(even, odd));
+    }
+}
+
 /* Scale, shift, residual and clamp of one register of sums: pixels of one output block. */
 static void finish(const struct pm_conv_tile *t, const float *sums, int block, int first, int pixels) {
     const vf scale = VLOAD(t->scale + block * PM_BLOCK), shift = VLOAD(t->shift + block * PM_BLOCK);
@@ -73,7 +86,8 @@ static void finish(const struct pm_conv_tile *t, const float *sums, int block, i
     do {                                                                                                               \
         float sums[ROWS * PM_BLOCK] __attribute__((aligned(64)));                                                      \
         _tile_stored(sum, sums, ROW_BYTES);                                                                            \
-        finish(t, sums, block, first, pixels);                                                                         \
+        if (t->couples) finish_couples(t, sums, block, first, pixels);                                                 \
+        else finish(t, sums, block, first, pixels);                                                                    \
     } while (0)
 
 /* `halves` and `blocks`, 1 or 2, are constants after inlining. */
@@ -123,6 +137,8 @@ const struct pm_bf16_kernels pm_bf16_kernels_amx = {
     .narrow = pm_bf16_narrow_avx512,
     .narrow_half = pm_bf16_narrow_half_avx512,
     .depthwise = pm_bf16_depthwise_avx512,
+    .couple_row = pm_bf16_couple_row_avx512,
+    .couples = pm_bf16_couples_avx512,
     .release = release,
     .whole_blocks = 1,
     .beats_winograd = 1,

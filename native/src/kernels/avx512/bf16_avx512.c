@@ -3,11 +3,13 @@
 /* AVX512_BF16: one instruction multiplies 16 pairs and adds them to 16 sums. AMD's Zen 4 does as many of them a cycle
  * as of fp32; Intel's cores half as many, which gains nothing over fp32. */
 #define PM_VL 16
+#include "kernels/bf16.h"
+#include "kernels/couples.h"
+
 #define CONV_BROADCAST(from) ((vf)_mm512_set1_epi32(*(const pair_bits *)(from)))
 #define CONV_MULTIPLY_ADD(sum, x, weight) ((vf)_mm512_dpbf16_ps((__m512)(sum), (__m512bh)(weight), (__m512bh)(x)))
-#define DEPTHWISE_STORE(half, value) store_half(half, (__m512)(value))
-#include "kernels/bf16.h"
-#include "kernels/simd.h"
+#define CONV_COUPLE couple
+#define DEPTHWISE_STORE store_half
 
 typedef int32_t pair_bits __attribute__((may_alias));
 
@@ -68,12 +70,15 @@ void pm_bf16_narrow_avx512(const struct pm_bf16_pixels *p) {
     else narrow(p, 0, 0);
 }
 
-ALWAYS_INLINE void store_half(float *half, __m512 value) {
-    _mm256_storeu_si256((__m256i *)half, (__m256i)_mm512_cvtneps_pbh(value));
+void pm_bf16_narrow_half_avx512(float *half, const float *from, ptrdiff_t pixels) {
+    for (ptrdiff_t i = 0; i < pixels * PM_BLOCK; i += PM_BLOCK) store_half(half + i, VLOAD(from + i));
 }
 
-void pm_bf16_narrow_half_avx512(float *half, const float *from, ptrdiff_t pixels) {
-    for (ptrdiff_t i = 0; i < pixels * PM_BLOCK; i += PM_BLOCK) store_half(half + i, _mm512_loadu_ps(from + i));
+void pm_bf16_couple_row_avx512(float *couples, const float *from, ptrdiff_t pixels) {
+    ptrdiff_t i = 0;
+    for (; i + 2 <= pixels; i += 2, couples += PM_BLOCK)
+        VSTORE(couples, couple(VLOAD(from + i * PM_BLOCK), VLOAD(from + (i + 1) * PM_BLOCK)));
+    if (i < pixels) VSTORE(couples, couple(VLOAD(from + i * PM_BLOCK), (vf){0}));
 }
 
 #include "kernels/depthwise.h"
@@ -88,4 +93,6 @@ const struct pm_bf16_kernels pm_bf16_kernels_avx512 = {
     .narrow = pm_bf16_narrow_avx512,
     .narrow_half = pm_bf16_narrow_half_avx512,
     .depthwise = pm_bf16_depthwise_avx512,
+    .couple_row = pm_bf16_couple_row_avx512,
+    .couples = pm_bf16_couples_avx512,
 };
