@@ -6,7 +6,7 @@
  * - the first half of the segments meets low digits, the second one, of the same inputs, high digits, each as one
  *   partial sum; scale is for high x 2^PM_DIGIT_BITS + low;
  * - a sum of either digits is below 2^31: 32 products of a digit, at most 2^(PM_DIGIT_BITS - 1), and a number of 9
- * bits. So what is rounded is the two sums, after all that cancels did, and their addition. */
+ * bits. So what is rounded is their addition alone, after all that cancels did. */
 #ifndef POMONA_KERNELS_DIGITS_H
 #define POMONA_KERNELS_DIGITS_H
 

@@ -9,12 +9,11 @@ static const uint64_t band_floats[] = {0, (uint64_t)1280 * 1024 / sizeof(float),
 
 /* Sums cost (in + out) x pixels, and save in x out x pixels / 8 products: what pays is in x out / (in + out), and more
  * where pixels are gathered, or few; measured. */
-#define MIN_INPUTS 128
-#define MIN_OUTPUTS 96
+#define MIN_CHANNELS 128
 #define MIN_GAIN 80
 #define MIN_GAIN_GATHERED 150
 #define FEW_PIXELS 64
-#define MIN_GAIN_FEW 100
+#define MIN_GAIN_FEW 200
 #define MIN_PIXELS 40
 
 /* The same of a second level, which has half the channels: short sums are costly to begin. */
@@ -45,7 +44,7 @@ int pm_conv_strassen_suits(const struct pm_node *node, const struct pm_plan *pla
     const struct pm_window *w = &node->window;
     const struct pm_shape *out = &node->shape;
     return plan->kernels->subtract && !plan->bf16 && !node->gate && !node->banded && pm_window_is_pixel(w) &&
-           w->groups == 1 && in->channels >= MIN_INPUTS && out->channels >= MIN_OUTPUTS && out->height > 1 &&
+           w->groups == 1 && in->channels >= MIN_CHANNELS && out->channels >= MIN_CHANNELS && out->height > 1 &&
            pixels_of(out) >= MIN_PIXELS && gains(in, out, MIN_GAIN) &&
            (!gathers(w) || gains(in, out, MIN_GAIN_GATHERED)) && (!is_small(out) || gains(in, out, MIN_GAIN_FEW));
 }

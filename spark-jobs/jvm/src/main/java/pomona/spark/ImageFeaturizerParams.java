@@ -86,7 +86,7 @@ public abstract class ImageFeaturizerParams extends Transformer {
         setDefault(resample, "bicubic");
         setDefault(fit, "squash");
         setDefault(precision, "fp32");
-        setDefault(batchSize, 2); // more images a layer only leave the cache: measured on MobileNetV2
+        setDefault(batchSize, 2); // more gain next to nothing: docs/tuning.md
         setDefault(mode, "PERMISSIVE");
         setDefault(corruptData, "reject");
         setDefault(fastDecode, false);
