@@ -73,6 +73,21 @@ uint32_t check_graph_in(const struct model_maker *maker, pomona_precision precis
     return layers;
 }
 
+void check_batches(pomona_model *model, uint32_t images, uint32_t most) {
+    pomona_model_info info = {.size = sizeof info};
+    assert_int_equal(pomona_model_get_info(model, &info, NULL), POMONA_OK);
+    uint8_t *rgb = random_pixels(info.input_height, info.input_width, images, 3);
+    size_t length;
+    float *alone = run_images(model, rgb, images, 1, &length);
+    for (uint32_t batch = 2; batch <= most; batch++) {
+        float *together = run_images(model, rgb, images, batch, &length);
+        assert_memory_equal(together, alone, images * length * sizeof *alone);
+        free(together);
+    }
+    free(alone);
+    free(rgb);
+}
+
 int runs_by(const struct model_maker *maker, pomona_precision precision, const char *layer, const char *word) {
     struct model_file file = maker_write(maker);
     pomona_model *model = open_model_in(&file, precision);

@@ -20,6 +20,9 @@ uint32_t check_graph_in(const struct model_maker *maker, pomona_precision precis
  * image, of malloc. */
 float *run_images(pomona_model *model, const uint8_t *rgb, uint32_t images, uint32_t batch, size_t *length);
 
+/* That random images in batches of two to `most` give the bytes that they give alone. */
+void check_batches(pomona_model *model, uint32_t images, uint32_t most);
+
 /* Whether the name of the layer's kernel has `word` in it; -1: there is no such layer. */
 int runs_by(const struct model_maker *maker, pomona_precision precision, const char *layer, const char *word);
 

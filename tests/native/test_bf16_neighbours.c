@@ -154,16 +154,10 @@ struct pairs_case {
     const char *window, *activation, *conv;
 };
 
-/* `depthwise`, 3x3, of taps of one half, quarter ... of a number that bf16 holds, with one tap of a window alone: so is
- * what it gives. */
+/* `depthwise`, 3x3, of picked taps. */
 static void picking_depthwise(struct model_maker *maker, const char *input, uint32_t channels, const char *window) {
     maker_depthwise(maker, "depthwise", input, three, channels, 0, window);
-    float *taps = maker_numbers(maker, "depthwise/kernel");
-    for (uint32_t i = 0; i < 9 * channels; i++) {
-        uint32_t c = i % channels;
-        taps[i] = i / channels == c % 9 ? ldexpf(c % 4 == 3 ? -1 : 1, -(int)(c % 3)) : 0;
-    }
-    maker_sum(maker, "depthwise/kernel");
+    pick_taps(maker, "depthwise/kernel", 9, channels);
 }
 
 /* A depthwise convolution, alone or with the convolution before it, and the one that reads its pairs. */

@@ -16,11 +16,6 @@
 #include "net_check.h"
 #include "whole_nets.h"
 
-static int missing(void) {
-    if (!pm_bf16_kernels()) print_message("this CPU, or POMONA_CPU, has no bf16\n");
-    return !pm_bf16_kernels();
-}
-
 /* Either number of a couple or pair. */
 static float part_of(const float *couple, int odd) {
     uint32_t bits;
@@ -53,7 +48,7 @@ static void check_couple_row(int pixels, int at_end) {
 
 static void test_rows_become_couples(void **state) {
     (void)state;
-    if (missing()) skip();
+    if (bf16_missing()) skip();
     for (int pixels = 1; pixels < 40; pixels++) check_couple_row(pixels, pixels % 2), check_couple_row(pixels, 1);
 }
 
@@ -147,7 +142,7 @@ static void check_row(struct row_case *c) {
 
 static void test_routines(void **state) {
     (void)state;
-    if (missing()) skip();
+    if (bf16_missing()) skip();
     for (const struct pm_bf16_depthwise *d = pm_bf16_kernels()->couples; d->name; d++)
         for (int pixels = 1; pixels <= 45; pixels++)
             for (int phase = 0; phase < 2; phase++)
@@ -177,16 +172,6 @@ static void pick(struct model_maker *maker, const char *name, const char *input,
     maker_sum(maker, tensor);
 }
 
-/* One tap of a window alone, of a power of two: what it gives is a number that bf16 holds. */
-static void pick_taps(struct model_maker *maker, uint32_t side, uint32_t channels) {
-    float *taps = maker_numbers(maker, "depthwise/kernel");
-    for (uint32_t i = 0; i < side * side * channels; i++) {
-        uint32_t c = i % channels;
-        taps[i] = i / channels == c % (side * side) ? ldexpf(c % 4 == 3 ? -1 : 1, -(int)(c % 3)) : 0;
-    }
-    maker_sum(maker, "depthwise/kernel");
-}
-
 /* Layers enough for the depthwise one not to be among the first; `paired`: another one reads pairs from it. */
 static void check_net(const struct net_case *n, int banded, int paired) {
     struct model_maker maker;
@@ -203,7 +188,7 @@ static void check_net(const struct net_case *n, int banded, int paired) {
     maker_node(&maker, "activation", "between", "third", n->between);
     if (!banded) maker_node(&maker, "concat", "map", "between", NULL);
     maker_depthwise(&maker, "depthwise", banded ? "between" : "map", window, n->channels, !paired, n->window);
-    if (paired) pick_taps(&maker, n->side, n->channels);
+    if (paired) pick_taps(&maker, "depthwise/kernel", n->side * n->side, n->channels);
     else shorten(&maker, "depthwise/kernel", n->side * n->side * n->channels);
     if (paired) short_conv(&maker, "last", "depthwise", n->channels, 24, NULL);
     maker_features(&maker, paired ? "last" : "depthwise");
@@ -217,7 +202,7 @@ static void check_net(const struct net_case *n, int banded, int paired) {
 
 static void test_nets(void **state) {
     (void)state;
-    if (missing()) skip();
+    if (bf16_missing()) skip();
     static const char same[] = "{\"padding\": \"same\"}", two[] = "{\"padding\": \"same\", \"strides\": [2, 2]}";
     static const char clip[] = "{\"kind\": \"clip\", \"low\": 2, \"high\": 100}",
                       leaky[] = "{\"kind\": \"leaky_relu\", \"alpha\": 0.5}";

@@ -192,12 +192,8 @@ static void begin_layer(struct model_maker *maker, const struct layer_case *c, u
 static float *features(const struct model_maker *maker, const uint8_t *rgb) {
     struct model_file file = maker_write(maker);
     pomona_model *model = open_model(&file);
-    pomona_session_options options = {.size = sizeof options, .pooling = POMONA_POOLING_NONE};
-    pomona_session *session = NULL;
-    assert_int_equal(pomona_session_open(model, &options, &session, NULL), POMONA_OK);
-    float *found = malloc(pomona_session_output_length(session) * sizeof *found);
-    assert_int_equal(pomona_session_run_pixels(session, rgb, 1, found, NULL), POMONA_OK);
-    pomona_session_close(session);
+    size_t length;
+    float *found = run_images(model, rgb, 1, 1, &length);
     pomona_model_close(model);
     free_model(&file);
     return found;

@@ -18,17 +18,6 @@ static const uint64_t large = SIDE * SIDE * 16 * sizeof(float);
 static const uint32_t one[] = {1, 1}, three[] = {3, 3};
 static const char same[] = "{\"padding\": \"same\"}", halved[] = "{\"padding\": \"same\", \"strides\": [2, 2]}";
 
-static float *run_in(pomona_model *model, const uint8_t *rgb, uint32_t batch, size_t *bytes) {
-    pomona_session_options options = {.size = sizeof options, .pooling = POMONA_POOLING_NONE, .batch = batch};
-    pomona_session *session = NULL;
-    assert_int_equal(pomona_session_open(model, &options, &session, NULL), POMONA_OK);
-    *bytes = IMAGES * pomona_session_output_length(session) * sizeof(float);
-    float *found = malloc(*bytes);
-    assert_int_equal(pomona_session_run_pixels(session, rgb, IMAGES, found, NULL), POMONA_OK);
-    pomona_session_close(session);
-    return found;
-}
-
 /* Floats of `early` large maps at least lie there once a session, and an image has at most `late` of them. */
 static void check(struct model_maker *maker, const char *features, uint64_t early, uint64_t late) {
     maker_features(maker, features);
@@ -39,16 +28,7 @@ static void check(struct model_maker *maker, const char *features, uint64_t earl
     assert_int_equal(pomona_model_get_info(model, &info, NULL), POMONA_OK);
     assert_true(info.scratch_bytes >= early * large);
     assert_in_range(info.arena_bytes, 1, late * large + large / 8);
-    uint8_t *rgb = random_pixels(info.input_height, info.input_width, IMAGES, 3);
-    size_t bytes;
-    float *alone = run_in(model, rgb, 1, &bytes);
-    for (uint32_t batch = 2; batch <= IMAGES + 1; batch++) {
-        float *found = run_in(model, rgb, batch, &bytes);
-        assert_memory_equal(found, alone, bytes);
-        free(found);
-    }
-    free(alone);
-    free(rgb);
+    check_batches(model, IMAGES, IMAGES + 1);
     pomona_model_close(model);
     free_model(&file);
     maker_end(maker);

@@ -37,6 +37,15 @@ void shorten(struct model_maker *maker, const char *name, uint32_t count) {
     maker_sum(maker, name);
 }
 
+void pick_taps(struct model_maker *maker, const char *name, uint32_t taps, uint32_t channels) {
+    float *numbers = maker_numbers(maker, name);
+    for (uint32_t i = 0; i < taps * channels; i++) {
+        uint32_t c = i % channels;
+        numbers[i] = i / channels == c % taps ? ldexpf(c % 4 == 3 ? -1 : 1, -(int)(c % 3)) : 0;
+    }
+    maker_sum(maker, name);
+}
+
 void short_conv(struct model_maker *maker, const char *name, const char *input, uint32_t in, uint32_t out,
                 const char *attributes) {
     char kernel[64];

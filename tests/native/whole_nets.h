@@ -19,7 +19,11 @@ void spread_colours(struct model_maker *maker, uint32_t channels);
 /* A tensor's numbers to multiples of 1/64 of at most 1. */
 void shorten(struct model_maker *maker, const char *name, uint32_t count);
 
-/* A 1x1 convolution of such weights, without a bias. */
+/* A depthwise kernel's numbers: one tap of a window alone, of a power of two, so that what it gives is a number that
+ * bf16 holds. */
+void pick_taps(struct model_maker *maker, const char *name, uint32_t taps, uint32_t channels);
+
+/* A 1x1 convolution of weights that `shorten` leaves, without a bias. */
 void short_conv(struct model_maker *maker, const char *name, const char *input, uint32_t in, uint32_t out,
                 const char *attributes);
 

@@ -151,8 +151,7 @@ static void find_producers(struct pm_graph *graph, const struct pm_plan *plan) {
         struct pm_node *node = &graph->nodes[i];
         if (node->folded || !(node->layer->takes & PM_TAKES_BANDS)) continue;
         struct pm_node *before = only_source(graph, node);
-        const struct pm_shape *in = before ? pm_graph_shape(graph, before->inputs[0]) : NULL;
-        if (!before || !pm_conv_bands_suit(before, node, plan, in)) continue;
+        if (!before || !pm_conv_bands_suit(before, node, plan, pm_graph_shape(graph, before->inputs[0]))) continue;
         node->producer = before;
         before->banded = 1;
     }

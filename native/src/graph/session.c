@@ -103,11 +103,11 @@ static void clear_halo(const struct pm_map *map, float *slice) {
         char *row = (char *)(slice + map->offset + block * map->block_stride);
         memset(row, 0, map->halo[PM_TOP] * row_bytes);
         row += map->halo[PM_TOP] * row_bytes;
-        for (uint32_t y = 0; y < map->shape.height; y++, row += row_bytes) {
-            if (left) memset(row, 0, left);
-            if (right) memset(row + left + pm_map_bytes(map, map->shape.width), 0, right);
+        for (uint32_t y = 0; (left || right) && y < map->shape.height; y++) {
+            memset(row + y * row_bytes, 0, left);
+            memset(row + y * row_bytes + left + pm_map_bytes(map, map->shape.width), 0, right);
         }
-        memset(row, 0, map->halo[PM_BOTTOM] * row_bytes);
+        memset(row + map->shape.height * row_bytes, 0, map->halo[PM_BOTTOM] * row_bytes);
     }
 }
 

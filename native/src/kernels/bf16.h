@@ -59,6 +59,9 @@ struct pm_bf16_depthwise {
     pm_bf16_depthwise_kernel *run; /* `halves`: outputs become their halves of pairs */
 };
 
+/* Lists of weights for one row of a window: windows side by side begin with either pixel of a couple. */
+static inline int pm_bf16_weight_lists(int stride) { return stride == 1 ? 2 : 1; }
+
 /* `pixels` pixels of one block, rounded to couples; the last one of an odd number has a zero. */
 typedef void pm_bf16_couple_row(float *couples, const float *from, ptrdiff_t pixels);
 pm_bf16_couple_row pm_bf16_couple_row_avx512;

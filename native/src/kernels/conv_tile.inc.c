@@ -84,6 +84,20 @@ ALWAYS_INLINE void conv_store(const struct pm_conv_tile *tile, const int pixels,
     }
 }
 
+/* The same in couples; the last one of an odd number of pixels has a zero. */
+ALWAYS_INLINE void conv_store_couples(const struct pm_conv_tile *tile, const int pixels, const int vectors,
+                                      conv_sums sum) {
+    const struct pm_conv_tile t = *tile;
+    const vf low = VSET(t.low), high = VSET(t.high);
+    UNROLL for (int j = 0; j < vectors; j++) {
+        float *output = t.output + j / PM_VB * t.output_block + j % PM_VB * PM_VL;
+        const vf scale = VLOAD(t.scale + j * PM_VL), shift = VLOAD(t.shift + j * PM_VL);
+        UNROLL for (int i = 0; i < pixels; i++) sum[i][j] = VCLAMP(sum[i][j] * scale + shift, low, high);
+        UNROLL for (int i = 0; i < pixels; i += 2)
+            VSTORE(output + i / 2 * PM_BLOCK, CONV_COUPLE(sum[i][j], i + 1 < pixels ? sum[i + 1][j] : (vf){0}));
+    }
+}
+
 /* What the sums begin with, added up in registers. */
 ALWAYS_INLINE void conv_begin(const struct pm_conv_tile *t, const int pixels, const int vectors, const int turning,
                               conv_sums total) {
@@ -99,20 +113,6 @@ ALWAYS_INLINE void conv_begin(const struct pm_conv_tile *t, const int pixels, co
         }
     }
     EACH_SUM total[i][j] = sum[i][j];
-}
-
-/* The same in couples; the last one of an odd number of pixels has a zero. */
-ALWAYS_INLINE void conv_store_couples(const struct pm_conv_tile *tile, const int pixels, const int vectors,
-                                      conv_sums sum) {
-    const struct pm_conv_tile t = *tile;
-    const vf low = VSET(t.low), high = VSET(t.high);
-    UNROLL for (int j = 0; j < vectors; j++) {
-        float *output = t.output + j / PM_VB * t.output_block + j % PM_VB * PM_VL;
-        const vf scale = VLOAD(t.scale + j * PM_VL), shift = VLOAD(t.shift + j * PM_VL);
-        UNROLL for (int i = 0; i < pixels; i++) sum[i][j] = VCLAMP(sum[i][j] * scale + shift, low, high);
-        UNROLL for (int i = 0; i < pixels; i += 2)
-            VSTORE(output + i / 2 * PM_BLOCK, CONV_COUPLE(sum[i][j], i + 1 < pixels ? sum[i + 1][j] : (vf){0}));
-    }
 }
 
 ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, const int vectors,

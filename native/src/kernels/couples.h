@@ -6,8 +6,8 @@
 
 #include "kernels/simd.h"
 
-ALWAYS_INLINE vf multiply_add_couple(vf sum, vf x, vf weight) {
-    return (vf)_mm512_dpbf16_ps((__m512)sum, (__m512bh)x, (__m512bh)weight);
+ALWAYS_INLINE vf multiply_add_pairs(vf sum, vf a, vf b) {
+    return (vf)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
 }
 
 /* Two pixels of 16 channels, rounded. */

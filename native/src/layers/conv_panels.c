@@ -220,8 +220,8 @@ static double part_of(const struct packing *p, uint64_t row, uint32_t out) {
 
 /* The same as a digit: in units of the grid, and what rounding left in units of 2^-PM_DIGIT_BITS of it. */
 static int digit_of(const struct packing *p, uint64_t row, uint32_t out) {
-    double part = part_of(p, row, out) / grid_of(p, out);
-    return (int)rint(p->pass == 0 ? ldexp(part, PM_DIGIT_BITS) : part);
+    double weight = weight_at(p, row, out) / grid_of(p, out), high = rint(weight);
+    return (int)(p->pass == 0 ? rint(ldexp(weight - high, PM_DIGIT_BITS)) : high);
 }
 
 /* What the kernels multiply with number `row` of the input: a weight, or those of a pair. */

@@ -40,8 +40,7 @@ struct pm_couples_row pm_couples_row_of(const struct pm_node *node, const struct
 /* Couples under one row of a window. */
 static uint32_t window_couples(const struct pm_node *node) { return (node->window.kernel[1] + 1) / 2; }
 
-/* Lists of weights for one row of a window: windows side by side begin with either pixel of a couple. */
-static int lists(const struct pm_node *node) { return node->window.stride[1] == 1 ? 2 : 1; }
+static int lists(const struct pm_node *node) { return pm_bf16_weight_lists((int)node->window.stride[1]); }
 
 uint64_t pm_depthwise_bf16_weights(const struct pm_node *node) {
     return (uint64_t)node->window.kernel[0] * (uint64_t)lists(node) * window_couples(node) * PM_BLOCK;

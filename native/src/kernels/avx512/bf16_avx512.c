@@ -7,7 +7,7 @@
 #include "kernels/couples.h"
 
 #define CONV_BROADCAST(from) ((vf)_mm512_set1_epi32(*(const pair_bits *)(from)))
-#define CONV_MULTIPLY_ADD(sum, x, weight) ((vf)_mm512_dpbf16_ps((__m512)(sum), (__m512bh)(weight), (__m512bh)(x)))
+#define CONV_MULTIPLY_ADD(sum, x, weight) multiply_add_pairs(sum, weight, x)
 #define CONV_COUPLE couple
 #define DEPTHWISE_STORE store_half
 

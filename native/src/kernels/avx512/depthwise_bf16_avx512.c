@@ -18,20 +18,17 @@ ALWAYS_INLINE int first_couple(const int i, const int stride, const int phase) {
     return stride == 1 ? (i + phase) / 2 : i;
 }
 
-/* Lists of weights for one row of a window, see pm_bf16_depthwise. */
-ALWAYS_INLINE int weight_lists(const int stride) { return stride == 1 ? 2 : 1; }
-
 /* Adds one row of the windows. All but the pointers is constant after inlining. */
 ALWAYS_INLINE void add_row(const float *row, const float *weights, vf *sum, const int pixels, const int couples,
                            const int stride, const int phase) {
-    const int columns = first_couple(pixels - 1, stride, phase) + couples, lists = weight_lists(stride);
+    const int columns = first_couple(pixels - 1, stride, phase) + couples, lists = pm_bf16_weight_lists(stride);
     vf weight[2 * COUPLES_MAX];
     UNROLL for (int x = 0; x < lists * couples; x++) weight[x] = VLOAD(weights + x * PM_BLOCK);
     UNROLL for (int column = 0; column < columns; column++) {
         const vf input = VLOAD(row + column * PM_BLOCK);
         UNROLL for (int i = 0; i < pixels; i++) {
             const int x = column - first_couple(i, stride, phase), list = i % lists;
-            if (x >= 0 && x < couples) sum[i] = multiply_add_couple(sum[i], input, weight[list * couples + x]);
+            if (x >= 0 && x < couples) sum[i] = multiply_add_pairs(sum[i], input, weight[list * couples + x]);
         }
     }
 }
@@ -39,7 +36,7 @@ ALWAYS_INLINE void add_row(const float *row, const float *weights, vf *sum, cons
 ALWAYS_INLINE void depthwise_tile(const struct pm_depthwise_row *r, const float *input, float *output, int halves,
                                   const int pixels, const int side, const int stride, const int phase) {
     const int couples = (side + 1) / 2;
-    const ptrdiff_t weights_row = weight_lists(stride) * couples * PM_BLOCK, input_row = r->input_row;
+    const ptrdiff_t weights_row = pm_bf16_weight_lists(stride) * couples * PM_BLOCK, input_row = r->input_row;
     const float *weights = r->weights;
     const vf scale = VLOAD(r->scale), shift = VLOAD(r->shift), low = VSET(r->low), high = VSET(r->high);
     vf sum[PIXELS];
