@@ -53,7 +53,7 @@ def test_vlen_weights_against_the_oracle(vlen_model, vlen_vectors):
     """That file's weights are not those of the reference: batch norms were multiplied into its kernels and the products
     rounded to fp32, which in exact arithmetic is already 1.6e-5 (avg) and 4.0e-5 (max) away from it. So the gate of
     2e-5 holds against exact arithmetic on these very weights. Maxima are single pixels: on one of the 12 images these
-    weights enlarge what storing activations in fp32 costs, all else exact, to 2.0e-5, and ours to 4.2e-5; the other 11
+    weights enlarge what storing activations in fp32 costs, all else exact, to 2.0e-5, and ours to 4.6e-5; the other 11
     stay within the gate."""
     features = reference.run(vlen_model, material.reference("MobileNetV2")["resized"], pooling="none")
     assert worst_difference(vlen_vectors[0], features.mean((1, 2))) <= BOUNDS["MobileNetV2"]

@@ -94,6 +94,7 @@ static struct conv_memory set_up(const struct conv_case *c) {
                                    .output = m.output.data,
                                    .segment_count = c->segments,
                                    .partial_segments = 1 + c->segments % 3,
+                                   .odd_segments = c->segments % 2,
                                    .input_pixel = c->distance,
                                    .output_block = output_block,
                                    .residual_block = residual_block,

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Convolution tile: `pixels` x `vectors` partial sums stay in registers over partial_segments segments, then join
- * their totals in memory. Weights of a whole network come from the L3 cache or beyond: a tile brings those of the next
- * panel to the L2 cache, a line or two a step, since in bursts they would wait for each other. Registers: the sums +
- * `vectors` of weights; the input is broadcast from memory, one cache line a pixel and block. The shift comes last: a
- * large one at the start would cost every partial sum its low bits.
+ * their totals in memory.
+ * Weights of a whole network come from the L3 cache or beyond: a tile brings those of the next panel to the L2 cache, a
+ * line or two a step, since in bursts they would wait for each other. Registers: the sums + `vectors` of weights; the
+ * input is broadcast from memory, one cache line a pixel and block. The shift comes last: a large one at the start
+ * would cost every partial sum its low bits.
  *
  * Contract: 1 <= pixels <= PM_CONV_PIXELS_MAX, vectors a multiple of PM_VB, or half of it; these and a non-zero
  * distance are constants after inlining. */
@@ -46,9 +47,17 @@
  * ones gain nothing. */
 #define CONV_FETCHES_NEXT (PM_VL == 16)
 
+/* Odd vectors join their totals at other times than even ones: for 28 stores at once multiplications would wait. */
+#define CONV_JOINS_APART (PM_VL == 16)
+
 typedef vf conv_sums[PM_CONV_PIXELS_MAX][CONV_VECTORS_MAX];
+typedef vf conv_totals[CONV_VECTORS_MAX][PM_CONV_PIXELS_MAX] __attribute__((aligned(PM_VL * sizeof(float))));
 
 #define EACH_SUM UNROLL for (int i = 0; i < pixels; i++) UNROLL for (int j = 0; j < vectors; j++)
+#define EACH_SUM_OF(odd) UNROLL for (int j = odd; j < vectors; j += 2) UNROLL for (int i = 0; i < pixels; i++)
+
+/* The value is wanted once more: else GCC 12 gives its register to the sum, which then wanders, or others to memory. */
+#define CONV_KEEP(value) __asm__("" : : IN_REGISTER(value))
 
 #define STEP(k)                                                                                                        \
     do {                                                                                                               \
@@ -60,7 +69,9 @@ typedef vf conv_sums[PM_CONV_PIXELS_MAX][CONV_VECTORS_MAX];
         UNROLL for (int i = 0; i < pixels; i++) {                                                                      \
             vf x = CONV_BROADCAST(at[i] + (k));                                                                        \
             UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = CONV_MULTIPLY_ADD(sum[i][j], x, weight[j]);           \
+            if (vectors > 1) CONV_KEEP(x);                                                                             \
         }                                                                                                              \
+        UNROLL for (int j = 0; j < vectors; j++) CONV_KEEP(weight[j]);                                                 \
     } while (0)
 
 /* Vector by vector, so that scale, shift and bounds stay in the registers that weights and input held. */
@@ -98,11 +109,9 @@ ALWAYS_INLINE void conv_store_couples(const struct pm_conv_tile *tile, const int
     }
 }
 
-/* What the sums begin with, added up in registers. */
-ALWAYS_INLINE void conv_begin(const struct pm_conv_tile *t, const int pixels, const int vectors, const int turning,
-                              conv_sums total) {
-    conv_sums sum;
-    EACH_SUM sum[i][j] = (vf){0};
+/* Adds what the sums begin with: last, so that it takes no registers and no low bits from partial sums. */
+ALWAYS_INLINE void conv_add_begins(const struct pm_conv_tile *t, const int pixels, const int vectors, const int turning,
+                                   conv_sums sum) {
     PM_PRAGMA(GCC unroll 1) for (int b = 0; b < t->begin_count; b++) {
         const struct pm_conv_begin begin = t->begins[b];
         UNROLL for (int j = 0; j < vectors; j++) {
@@ -112,7 +121,16 @@ ALWAYS_INLINE void conv_begin(const struct pm_conv_tile *t, const int pixels, co
                 VLOAD(from + i * PM_BLOCK + (turning && i >= t->turn ? t->output_turn : 0));
         }
     }
-    EACH_SUM total[i][j] = sum[i][j];
+}
+
+/* Partial sums of every other vector join their totals; totals live in memory, for the registers are full. */
+ALWAYS_INLINE void conv_join(const int pixels, const int vectors, const int odd, conv_sums sum, conv_totals total,
+                             int *joined) {
+    if (*joined) EACH_SUM_OF(odd) total[j][i] += CONV_PART(sum[i][j]);
+    else EACH_SUM_OF(odd) total[j][i] = CONV_PART(sum[i][j]);
+    EACH_SUM_OF(odd) sum[i][j] = (vf){0};
+    *joined = 1;
+    __asm__ volatile("" : : "r"(total) : "memory");
 }
 
 ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, const int vectors,
@@ -124,36 +142,38 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
     const ptrdiff_t input_turn = t->input_turn;
     const int turn = t->turn;
     conv_sums sum;
-    conv_sums total __attribute__((aligned(PM_VL * sizeof(float))));
-    int parts = t->begin_count > 0;
-    if (parts) conv_begin(t, pixels, vectors, turning, total);
-    for (;; parts++) {
-        const struct pm_segment *stop = end - segment > t->partial_segments ? segment + t->partial_segments : end;
-        EACH_SUM sum[i][j] = (vf){0};
-        for (; segment < stop; segment++) {
-            const float *a = t->input + segment->offset, *at[PM_CONV_PIXELS_MAX];
-            UNROLL for (int i = 0; i < pixels; i++) at[i] = a + i * distance + (turning && i >= turn ? input_turn : 0);
-            const ptrdiff_t length = segment->length;
-            if (CONV_HAS_BLOCKS && (constant_distance || turning) && length == PM_BLOCK) {
-                UNROLL for (int k = 0; k < PM_BLOCK; k++) {
-                    if (CONV_FETCHES_NEXT && constant_distance && k < pixels)
-                        __builtin_prefetch(a + (pixels + k) * distance, 0, CONV_TO_L1);
-                    STEP(k);
-                }
-            } else {
-                PM_PRAGMA(GCC unroll 1) for (ptrdiff_t k = 0; k < length; k++) STEP(k);
+    conv_totals total;
+    const ptrdiff_t partial = t->partial_segments;
+    ptrdiff_t left[2] = {partial, CONV_JOINS_APART && t->odd_segments ? t->odd_segments : partial};
+    int joined[2] = {0, 0};
+    EACH_SUM sum[i][j] = (vf){0};
+    for (; segment < end; segment++) {
+        UNROLL for (int odd = 0; odd < 2 && odd < vectors; odd++) {
+            if (left[odd] == 0) {
+                conv_join(pixels, vectors, odd, sum, total, &joined[odd]);
+                left[odd] = partial;
             }
-            w += length * vectors * PM_VL;
-            next += length * vectors * PM_VL;
+            left[odd]--;
         }
-        if (segment == end) {
-            if (parts > 0) EACH_SUM sum[i][j] = CONV_JOIN(total[i][j], sum[i][j]);
-            break;
+        const float *a = t->input + segment->offset, *at[PM_CONV_PIXELS_MAX];
+        UNROLL for (int i = 0; i < pixels; i++) at[i] = a + i * distance + (turning && i >= turn ? input_turn : 0);
+        const ptrdiff_t length = segment->length;
+        if (CONV_HAS_BLOCKS && (constant_distance || turning) && length == PM_BLOCK) {
+            UNROLL for (int k = 0; k < PM_BLOCK; k++) {
+                if (CONV_FETCHES_NEXT && constant_distance && k < pixels)
+                    __builtin_prefetch(a + (pixels + k) * distance, 0, CONV_TO_L1);
+                STEP(k);
+            }
+        } else {
+            PM_PRAGMA(GCC unroll 1) for (ptrdiff_t k = 0; k < length; k++) STEP(k);
         }
-        if (parts == 0) EACH_SUM total[i][j] = CONV_PART(sum[i][j]);
-        else EACH_SUM total[i][j] += CONV_PART(sum[i][j]);
-        __asm__ volatile("" : : "r"(total) : "memory"); /* totals live in memory: the registers are full */
+        w += length * vectors * PM_VL;
+        next += length * vectors * PM_VL;
     }
+    UNROLL for (int odd = 0; odd < 2 && odd < vectors; odd++) {
+        if (joined[odd]) EACH_SUM_OF(odd) sum[i][j] = CONV_JOIN(total[j][i], sum[i][j]);
+    }
+    conv_add_begins(t, pixels, vectors, turning, sum);
     if (CONV_COUPLES && t->couples) conv_store_couples(t, pixels, vectors, sum);
     else if (!t->scale) conv_store(t, pixels, vectors, sum, turning, 1, 0);
     else if (t->residual) conv_store(t, pixels, vectors, sum, turning, 0, 1);
@@ -162,6 +182,7 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
 
 #undef STEP
 #undef EACH_SUM
+#undef EACH_SUM_OF
 
 /* The same with sums in fp64, for the few layers whose rounding decides the accuracy of all that follows; `scale` is
  * there. The input is converted a piece of a segment at a time, each number once; then CONV_WIDE_VECTORS of sums a

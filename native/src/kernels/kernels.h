@@ -46,12 +46,13 @@ struct pm_conv_tile {
     const struct pm_segment *segments;
     ptrdiff_t segment_count;
     ptrdiff_t partial_segments; /* after so many, the sum joins the total: long chains of fp32 additions lose bits */
-    ptrdiff_t ahead;            /* floats from these weights to those that are wanted next; they are prefetched */
-    ptrdiff_t input_pixel;      /* floats between the windows of two neighbouring outputs */
-    ptrdiff_t output_block;     /* floats between output blocks */
-    ptrdiff_t residual_block;   /* the same of `residual` */
-    float low, high;            /* -INFINITY and INFINITY for no clamp */
-    int couples;                /* in bf16: without a residual, the output becomes couples of pixels, see bf16.h */
+    ptrdiff_t odd_segments;   /* 0, or after so many for the first time where odd vectors join at times of their own */
+    ptrdiff_t ahead;          /* floats from these weights to those that are wanted next; they are prefetched */
+    ptrdiff_t input_pixel;    /* floats between the windows of two neighbouring outputs */
+    ptrdiff_t output_block;   /* floats between output blocks */
+    ptrdiff_t residual_block; /* the same of `residual` */
+    float low, high;          /* -INFINITY and INFINITY for no clamp */
+    int couples;              /* in bf16: without a residual, the output becomes couples of pixels, see bf16.h */
     /* Where the tile goes on in the next row, for turning kernels: from pixel `turn` on, so many more floats. */
     int turn;
     ptrdiff_t input_turn, output_turn, residual_turn;

@@ -206,6 +206,7 @@ static struct pm_conv_tile tile_of(const struct sweep *s, const struct pm_panel 
         .segments = panel->segments,
         .segment_count = panel->segment_count,
         .partial_segments = panel->partial_segments,
+        .odd_segments = panel->odd_segments,
         .ahead = (ptrdiff_t)panel->depth * outputs,
         .input_pixel = s->conv->tilings.input_pixel,
         .output_block = s->part ? s->part->output_block : maps[node->value].block_stride,

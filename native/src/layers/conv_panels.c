@@ -86,12 +86,14 @@ static void add_segments(const struct pm_node *node, const struct pm_tilings *ti
     }
     int whole = tilings->passes > 1 || tilings->slices;
     panel->partial_segments = whole ? panel->segment_count / tilings->passes : pm_partial_segments(node);
+    panel->odd_segments = whole ? 0 : pm_odd_segments(node, panel->segment_count);
 }
 
 static void share_segments(struct pm_panel *panel, const struct pm_panel *from) {
     panel->segments = from->segments;
     panel->segment_count = from->segment_count;
     panel->partial_segments = from->partial_segments;
+    panel->odd_segments = from->odd_segments;
     panel->depth = from->depth;
 }
 

@@ -28,7 +28,7 @@ struct pm_panel {
     uint32_t block;    /* the first one */
     uint32_t from, to; /* input channels that they see */
     const struct pm_segment *segments;
-    ptrdiff_t segment_count, partial_segments;
+    ptrdiff_t segment_count, partial_segments, odd_segments;
     uint64_t depth;  /* sum of segment lengths */
     uint64_t packed; /* where its weights begin, in floats */
 };

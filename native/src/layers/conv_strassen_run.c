@@ -84,6 +84,7 @@ static void run_tiles(struct band *b, const struct job *job) {
         .segments = pm_strassen_segments(b->s, job->kind, job->size.channels),
         .segment_count = pm_strassen_blocks(job->size.channels),
         .partial_segments = pm_partial_segments(b->node),
+        .odd_segments = pm_odd_segments(b->node, pm_strassen_blocks(job->size.channels)),
         .input_pixel = PM_BLOCK,
         .output_block = job->output_block,
         .begins = begins,

@@ -229,6 +229,7 @@ static void multiply(const struct group *g) {
         .segments = w->segments,
         .segment_count = w->product_blocks,
         .partial_segments = w->bf16 ? w->product_blocks : pm_partial_segments(g->node),
+        .odd_segments = w->bf16 ? 0 : pm_odd_segments(g->node, w->product_blocks),
         .input_pixel = PM_BLOCK,
         .output_block = GROUP * PM_BLOCK,
     };

@@ -169,6 +169,12 @@ static inline ptrdiff_t pm_partial_segments(const struct pm_node *node) {
     return node->order < PM_EARLY_LAYERS ? 2 : 4;
 }
 
+/* pm_conv_tile.odd_segments of a sum over so many segments. */
+static inline ptrdiff_t pm_odd_segments(const struct pm_node *node, ptrdiff_t segments) {
+    const ptrdiff_t partial = pm_partial_segments(node);
+    return segments > partial ? partial - 1 : 0;
+}
+
 struct pm_layer {
     const char *name;
     const char *kernel;              /* what pm_node.kernel says where neither read nor prepare does; NULL: `name` */
