@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The routines of pools and layer norms of every table that this CPU runs, against naive fp64 loops, with all memory
- * against a guard page at its end and at its beginning. */
+/* The routines of pools, layer norms and Winograd's phases of every table that this CPU runs, against naive fp64 loops,
+ * with all memory against a guard page at its end and at its beginning. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -132,7 +132,40 @@ static void test_norms(void **state) {
     each_table(check_norms);
 }
 
+/* ---- phases ---- */
+
+/* A patch of phases gives the values of a patch of blocks that holds the same pixels. Behind its last pixel lie the two
+ * slots that it reads. */
+static void check_phases(const struct pm_winograd_form *form, int at_end) {
+    const int kernel = form->kernel, height = form->tile[0] + kernel - 1, width = form->tile[1] + kernel - 1;
+    const int row = PM_PHASE_ROW * (width + 3), values = height * width;
+    const int last = row * (PM_PHASES * height - 1) + PM_PHASE_ROW * (width - 1) + PM_PHASE_SLOTS;
+    struct guarded plain = random_floats((size_t)last, at_end), found = guarded_floats(16 * (size_t)values, at_end);
+    struct guarded blocks = guarded_floats(16 * (size_t)values, 1), expected = guarded_floats(16 * (size_t)values, 1);
+    for (int i = 0; i < PM_BLOCK * values; i++) {
+        int pixel = i / PM_BLOCK, slot = i % PM_BLOCK, y = PM_PHASES * (pixel / width) + slot / PM_PHASE_SLOTS;
+        blocks.data[i] = plain.data[y * row + pixel % width * PM_PHASE_ROW + slot % PM_PHASE_SLOTS];
+    }
+    form->phases(plain.data, row, found.data, PM_BLOCK);
+    form->input(blocks.data, width * PM_BLOCK, expected.data, PM_BLOCK);
+    for (int i = 0; i < PM_BLOCK * values; i++) check(found.data[i], expected.data[i], 1e-5, form->name);
+    free_guarded(&plain);
+    free_guarded(&found);
+    free_guarded(&blocks);
+    free_guarded(&expected);
+}
+
+static void test_phases(void **state) {
+    (void)state;
+    int count;
+    const struct pm_kernels *const *tables = pm_kernels_available(&count);
+    for (int t = 0; t < count; t++)
+        for (const struct pm_winograd_form *form = tables[t]->winograd; form->name; form++)
+            for (int at_end = 0; form->phases && at_end < 2; at_end++) check_phases(form, at_end);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_pools), cmocka_unit_test(test_norms)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_pools), cmocka_unit_test(test_norms),
+                                       cmocka_unit_test(test_phases)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,7 @@
 
 /* Convolutions that go the Winograd way, by each of its forms, against plain fp64 loops: sides that are no multiple of
  * a tile, channels that are no multiple of a block, paddings, and what is folded behind; groups of tiles that cross
- * images. */
+ * images; kernels with a stride over pixels. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,8 +23,8 @@ static const struct form {
     const char *word;
 } forms[] = {
     {{3, 3}, 10, 32, "winograd_f43"},     {{3, 3}, 7, 32, "winograd_f43"},      {{3, 3}, 7, 96, "winograd_f42_3"},
-    {{5, 5}, 7, 32, "winograd_f25"},      {{1, 7}, 7, 32, "winograd_line_f47"}, {{7, 1}, 7, 32, "winograd_line_f47"},
-    {{1, 3}, 7, 32, "winograd_line_f43"}, {{3, 1}, 7, 32, "winograd_line_f43"},
+    {{4, 4}, 7, 32, "winograd_f44"},      {{5, 5}, 7, 32, "winograd_f25"},      {{1, 7}, 7, 32, "winograd_line_f47"},
+    {{7, 1}, 7, 32, "winograd_line_f47"}, {{1, 3}, 7, 32, "winograd_line_f43"}, {{3, 1}, 7, 32, "winograd_line_f43"},
 };
 
 #define EACH_FORM                                                                                                      \
@@ -111,6 +111,42 @@ static void test_groups_across_images(void **state) {
         check(form, form->side + (form == forms ? 3 : 1), 115, form->channels, form->channels, "\"same\"", 1);
 }
 
+/* Kernels with a stride of 2 over pixels that are whole numbers, or not; batch norm, ReLU. */
+static void check_phases(const uint32_t kernel[2], uint32_t height, uint32_t width, uint32_t out, const char *padding,
+                         double divide, const char *word) {
+    struct model_maker maker;
+    char attributes[64], what[128];
+    snprintf(attributes, sizeof attributes, "{\"strides\": [2, 2], \"padding\": %s}", padding);
+    snprintf(what, sizeof what, "%ux%u by %ux%u, strides 2, %u channels, padding %s", height, width, kernel[0],
+             kernel[1], out, padding);
+    maker_begin(&maker, height, width, height);
+    cJSON *divides = cJSON_GetObjectItem(cJSON_GetObjectItem(maker.graph, "preprocess"), "divide");
+    for (int c = 0; c < 3; c++) cJSON_SetNumberValue(cJSON_GetArrayItem(divides, c), divide + 10 * c);
+    maker_conv(&maker, "window", "input", kernel, 3, out, 1, attributes);
+    maker_norm(&maker, "norm", "window", out);
+    maker_node(&maker, "activation", "relu", "norm", "{\"kind\": \"relu\"}");
+    maker_features(&maker, "relu");
+    expect_method(&maker, word, 1, what);
+    assert_int_equal(check_graph(&maker, what), 1);
+    maker_end(&maker);
+}
+
+static void test_phases(void **state) {
+    (void)state;
+    static const uint32_t five[] = {5, 5}, seven[] = {7, 7}, eight[] = {8, 8}, mixed[] = {8, 7};
+    for (uint32_t side = 14; side < 21; side++) {
+        check_phases(seven, side, 34 - side, 32 + side % 3 * 8, "\"same\"", 127.5, "winograd_f44");
+        check_phases(seven, side, side + 9, 64, "[3, 3, 3, 3]", 100, "winograd_f44");
+    }
+    check_phases(seven, 20, 23, 48, "\"valid\"", 127.5, "winograd_f44");
+    check_phases(seven, 19, 22, 48, "[0, 1, 5, 0]", 100, "winograd_f44");
+    check_phases(eight, 15, 18, 32, "\"same\"", 127.5, "winograd_f44");
+    check_phases(mixed, 18, 15, 33, "[4, 3, 2, 3]", 100, "winograd_f44");
+    check_phases(five, 14, 17, 32, "\"same\"", 127.5, "winograd_f4");
+    check_phases(five, 25, 23, 96, "[2, 1, 0, 2]", 100, "winograd_f43");
+    check_phases(seven, 45, 60, 32, "\"same\"", 127.5, "winograd_f44"); /* more than one group */
+}
+
 static void expect_direct(const uint32_t kernel[2], uint32_t side, uint32_t in, uint32_t out, const char *attributes) {
     struct model_maker maker;
     maker_begin(&maker, side, side, 1);
@@ -122,13 +158,13 @@ static void expect_direct(const uint32_t kernel[2], uint32_t side, uint32_t in, 
 
 static void test_what_stays_direct(void **state) {
     (void)state;
-    static const uint32_t four[] = {4, 4}, flat[] = {3, 7};
+    static const uint32_t six[] = {6, 6}, flat[] = {3, 7};
     expect_direct(three, 6, 64, 64, "{\"padding\": \"same\"}");
     expect_direct(three, 16, 16, 64, "{\"padding\": \"same\"}");
     expect_direct(three, 16, 64, 16, "{\"padding\": \"same\"}");
     expect_direct(three, 32, 64, 64, "{\"padding\": \"same\", \"strides\": [2, 2]}");
     expect_direct(three, 16, 64, 64, "{\"padding\": \"same\", \"dilations\": [2, 2]}");
-    expect_direct(four, 16, 64, 64, "{\"padding\": \"same\"}");
+    expect_direct(six, 16, 64, 64, "{\"padding\": \"same\"}");
     expect_direct(flat, 16, 64, 64, "{\"padding\": \"same\"}");
 }
 
@@ -153,6 +189,7 @@ int main(void) {
         cmocka_unit_test(test_channels),
         cmocka_unit_test(test_paddings),
         cmocka_unit_test(test_groups_across_images),
+        cmocka_unit_test(test_phases),
         cmocka_unit_test(test_what_stays_direct),
         cmocka_unit_test(test_refused_later),
     };

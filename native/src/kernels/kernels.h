@@ -131,7 +131,7 @@ struct pm_norm_row {
 
 #define PM_CONV_TILINGS_MAX 8
 #define PM_DEPTHWISE_VARIANTS_MAX 12
-#define PM_WINOGRAD_FORMS_MAX 8
+#define PM_WINOGRAD_FORMS_MAX 9
 
 struct pm_moment_kernels; /* kernels/moments.h */
 struct pm_resize_kernels; /* kernels/windows.h */

@@ -32,6 +32,7 @@ typedef double vd __attribute__((vector_size(PM_VL * 4), may_alias));
 #define VPICK(table, which) ((vbits)_mm512_permutexvar_epi32((__m512i)(which), (__m512i)(table)))
 #define VDROP(v, x, least)                                                                                             \
     ((vf)_mm512_maskz_mov_ps(_mm512_cmp_ps_mask((__m512)(x), (__m512)(least), _CMP_NLT_UQ), (__m512)(v)))
+#define VJOIN(p, q) ((vf)_mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps(p)), _mm256_loadu_ps(q), 1))
 #define DCHOOSE(a, b, which) ((vd)_mm512_##which##_pd((__m512d)(a), (__m512d)(b)))
 #define DLOAD(p) ((vd)_mm512_cvtps_pd(_mm256_loadu_ps(p)))
 #define DSTORE(p, v) _mm256_storeu_ps(p, _mm512_cvtpd_ps((__m512d)(v)))
@@ -59,7 +60,8 @@ typedef double vd __attribute__((vector_size(PM_VL * 4), may_alias));
 #define DMIN(a, b) DCHOOSE(a, b, min)
 #define DCLAMP(v, low, high) DMIN(high, DMAX(low, v))
 
-/* VPICK: of the numbers of a table, as many as a vector has, each lane takes that of its lowest bits. */
+/* VJOIN: the 8 numbers at p, then those at q.
+ * VPICK: of the numbers of a table, as many as a vector has, each lane takes that of its lowest bits. */
 #define VLOAD(p) (*(const vf *)(p))
 #define VSTORE(p, v) (*(vf *)(p) = (v))
 #define VSET(x) ((x) - (vf){0})

@@ -23,5 +23,5 @@ void pm_winograd_to_values(const struct pm_winograd_points *points, int taps,
         double power = 1 / distances_of(points, value);
         for (int tap = 0; tap < taps; tap++, power *= point_of(points, value)) to_values[value][tap] = power;
     }
-    for (int tap = 0; tap < taps; tap++) to_values[last][tap] = tap == taps - 1;
+    for (int tap = 0; tap < taps && points->values > last; tap++) to_values[last][tap] = tap == taps - 1;
 }

@@ -4,10 +4,13 @@
  * instead of tile x kernel, in one dimension or in both. A form is a size of kernel and tile with its two ends: patches
  * to values, and sums of values to pixels. What lies between is a 1x1 convolution a value (layers/conv_winograd.c).
  *
- * Toom-Cook: a patch is cut into values at the points 0, +-p for a few p, and infinity. With the polynomial M(x), x
- * times the product of all (x^2 - p^2), a value at p is the patch times the coefficients of M(x) / (x - p), that at
- * infinity times M's own; weights are their polynomial at p over the product of p's distances to the other points; and
- * an output i is the sum of p^i times the values. */
+ * Toom-Cook: a patch is cut into values at the points 0, +-p for a few p, and, where their number is even, infinity.
+ * With the polynomial M(x), x times the product of all (x^2 - p^2), a value at p is the patch times the coefficients of
+ * M(x) / (x - p), that at infinity times M's own; weights are their polynomial at p over the product of p's distances
+ * to the other points; and an output i is the sum of p^i times the values.
+ *
+ * With a stride of 2 over a plain map of RGB: its even and odd rows and columns are four phases, over which the stride
+ * is 1, the kernel half as large, and the channels four times as many. */
 #ifndef POMONA_KERNELS_WINOGRAD_H
 #define POMONA_KERNELS_WINOGRAD_H
 
@@ -16,12 +19,17 @@
 
 #define PM_WINOGRAD_PAIRS_MAX 4
 #define PM_WINOGRAD_PATCH_MAX (2 * PM_WINOGRAD_PAIRS_MAX + 2)
-#define PM_WINOGRAD_PLANE_MAX 6 /* the same of a form in both dimensions */
+#define PM_WINOGRAD_PLANE_MAX 7 /* the same of a form in both dimensions */
 #define PM_WINOGRAD_KERNEL_MAX 7
+
+/* A pixel of all phases is two pixels of each of two rows, in the halves of a block: so many floats, and slots. */
+#define PM_PHASES 2
+#define PM_PHASE_ROW 6
+#define PM_PHASE_SLOTS 8
 
 /* Points of one dimension; polynomials in x^2, the constant first. */
 struct pm_winograd_points {
-    int pairs;
+    int pairs, values; /* with infinity 2 x pairs + 2, without it one less */
     double at[PM_WINOGRAD_PAIRS_MAX];
     double others[PM_WINOGRAD_PAIRS_MAX][PM_WINOGRAD_PAIRS_MAX]; /* product of (x^2 - q^2) over the other pairs */
     double all[PM_WINOGRAD_PAIRS_MAX + 1];                       /* and over all */
@@ -39,7 +47,8 @@ struct pm_winograd_output {
     float low, high;
 };
 
-/* A patch of one block, whose rows (in one dimension: pixels) lie `row` floats apart, to values `stride` apart. */
+/* A patch of one block, whose rows (in one dimension: pixels) lie `row` floats apart, to values `stride` apart; slots
+ * of a pixel of phases that hold none of its floats are those that follow them in the row, but of no use. */
 typedef void pm_winograd_input_kernel(const float *input, ptrdiff_t row, float *values, ptrdiff_t stride);
 typedef void pm_winograd_output_kernel(const struct pm_winograd_output *output);
 
@@ -52,7 +61,7 @@ struct pm_winograd_form {
     int64_t most_weights;         /* of one value: input channels x output channels */
     int beats_bf16; /* direct sums by vectors of it, with its own products in bf16, and is as fit for it */
     const struct pm_winograd_points *points[2];
-    pm_winograd_input_kernel *input;
+    pm_winograd_input_kernel *input, *phases; /* the latter for patches of phases, NULL: has none */
     pm_winograd_output_kernel *output;
 };
 

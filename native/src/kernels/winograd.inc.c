@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* The two ends of Winograd convolutions, from one description of their points each (winograd.h). Points that are
- * each other's inverses keep all coefficients near one, and so the rounding errors small: the four pairs
- * were searched for the least error of F(4, 7). */
+ * each other's inverses keep all coefficients near one, and so the rounding errors small; three and
+ * four pairs were searched for the least error of F(4, 4) and F(4, 7). */
 #include "kernels/winograd.h"
 #include "kernels/simd.h"
 
@@ -20,12 +20,18 @@
 
 #define SQUARE(x) ((x) * (x))
 #define POINTS_1(a)                                                                                                    \
-    { 1, {a}, {{1}}, PRODUCT_1(SQUARE(a)) }
+    { 1, 4, {a}, {{1}}, PRODUCT_1(SQUARE(a)) }
 #define POINTS_2(a, b)                                                                                                 \
-    { 2, {a, b}, {PRODUCT_1(SQUARE(b)), PRODUCT_1(SQUARE(a))}, PRODUCT_2(SQUARE(a), SQUARE(b)) }
+    { 2, 6, {a, b}, {PRODUCT_1(SQUARE(b)), PRODUCT_1(SQUARE(a))}, PRODUCT_2(SQUARE(a), SQUARE(b)) }
+#define POINTS_3(a, b, c)                                                                                              \
+    {                                                                                                                  \
+        3, 7, {a, b, c},                                                                                               \
+            {PRODUCT_2(SQUARE(b), SQUARE(c)), PRODUCT_2(SQUARE(a), SQUARE(c)), PRODUCT_2(SQUARE(a), SQUARE(b))},       \
+            PRODUCT_3(SQUARE(a), SQUARE(b), SQUARE(c))                                                                 \
+    }
 #define POINTS_4(a, b, c, d)                                                                                           \
     {                                                                                                                  \
-        4, {a, b, c, d},                                                                                               \
+        4, 10, {a, b, c, d},                                                                                           \
             {PRODUCT_3(SQUARE(b), SQUARE(c), SQUARE(d)), PRODUCT_3(SQUARE(a), SQUARE(c), SQUARE(d)),                   \
              PRODUCT_3(SQUARE(a), SQUARE(b), SQUARE(d)), PRODUCT_3(SQUARE(a), SQUARE(b), SQUARE(c))},                  \
             PRODUCT_4(SQUARE(a), SQUARE(b), SQUARE(c), SQUARE(d))                                                      \
@@ -33,17 +39,20 @@
 
 static const struct pm_winograd_points winograd_points_4 = POINTS_1(1.0);
 static const struct pm_winograd_points winograd_points_6 = POINTS_2(0.70710678118654752440, 1.41421356237309504880);
+static const struct pm_winograd_points winograd_points_7 = POINTS_3(0.5625, 1.1824, 3.5283);
 static const struct pm_winograd_points winograd_points_10 = POINTS_4(0.4175, 0.8043, 1.2433, 2.3957);
 
 /* One dimension, patch to values: numbers `step` apart become those `to_step` apart. (x^2 + p x) times the others'
  * product is M(x) / (x - p): its odd part changes sign with p. */
 ALWAYS_INLINE void winograd_analyse(const struct pm_winograd_points *points, const vf *from, const int step, vf *to,
                                     const int to_step) {
-    const int pairs = points->pairs;
-    vf zero = (float)points->all[0] * from[0], infinity = (float)points->all[0] * from[step];
-    UNROLL for (int k = 1; k <= pairs; k++) {
-        zero += (float)points->all[k] * from[2 * k * step];
-        infinity += (float)points->all[k] * from[(2 * k + 1) * step];
+    const int pairs = points->pairs, last = 2 * pairs + 1;
+    vf zero = (float)points->all[0] * from[0];
+    UNROLL for (int k = 1; k <= pairs; k++) zero += (float)points->all[k] * from[2 * k * step];
+    if (points->values > last) {
+        vf infinity = (float)points->all[0] * from[step];
+        UNROLL for (int k = 1; k <= pairs; k++) infinity += (float)points->all[k] * from[(2 * k + 1) * step];
+        to[last * to_step] = infinity;
     }
     UNROLL for (int i = 0; i < pairs; i++) {
         const double p = points->at[i], *others = points->others[i];
@@ -56,7 +65,6 @@ ALWAYS_INLINE void winograd_analyse(const struct pm_winograd_points *points, con
         to[(2 * i + 2) * to_step] = even - odd;
     }
     to[0] = zero;
-    to[(2 * pairs + 1) * to_step] = infinity;
 }
 
 ALWAYS_INLINE float winograd_power(const double x, const int exponent) {
@@ -78,14 +86,14 @@ ALWAYS_INLINE void winograd_combine(const struct pm_winograd_points *points, con
         vf sum = winograd_power(points->at[0], y) * parts[y % 2][0];
         if (y == 0) sum += from[0];
         UNROLL for (int i = 1; i < pairs; i++) sum += winograd_power(points->at[i], y) * parts[y % 2][i];
-        if (y == tile - 1) sum += from[(2 * pairs + 1) * step];
+        if (y == tile - 1 && points->values > 2 * pairs + 1) sum += from[(2 * pairs + 1) * step];
         to[y * to_step] = sum;
     }
 }
 
 ALWAYS_INLINE void winograd_line_input(const struct pm_winograd_points *points, const float *input, ptrdiff_t row,
                                        float *values, ptrdiff_t stride) {
-    const int patch = 2 * points->pairs + 2;
+    const int patch = points->values;
     for (int lane = 0; lane < PM_BLOCK; lane += PM_VL) {
         vf all[PM_WINOGRAD_PATCH_MAX], made[PM_WINOGRAD_PATCH_MAX];
         UNROLL for (int y = 0; y < patch; y++) all[y] = VLOAD(input + y * row + lane);
@@ -94,14 +102,25 @@ ALWAYS_INLINE void winograd_line_input(const struct pm_winograd_points *points, 
     }
 }
 
+ALWAYS_INLINE vf winograd_pixel(const float *input, ptrdiff_t row, const int phases, const int y, const int x,
+                                const int lane) {
+    if (!phases) return VLOAD(input + y * row + x * PM_BLOCK + lane);
+    const float *upper = input + PM_PHASES * y * row + x * PM_PHASE_ROW;
+#if PM_VL > PM_PHASE_SLOTS
+    return VJOIN(upper, upper + row);
+#else
+    return VLOAD(upper + lane / PM_PHASE_SLOTS * row + lane % PM_PHASE_SLOTS);
+#endif
+}
+
 ALWAYS_INLINE void winograd_plane_input(const struct pm_winograd_points *vertical,
-                                        const struct pm_winograd_points *horizontal, const float *input, ptrdiff_t row,
-                                        float *values, ptrdiff_t stride) {
-    const int height = 2 * vertical->pairs + 2, width = 2 * horizontal->pairs + 2;
+                                        const struct pm_winograd_points *horizontal, const int phases,
+                                        const float *input, ptrdiff_t row, float *values, ptrdiff_t stride) {
+    const int height = vertical->values, width = horizontal->values;
     for (int lane = 0; lane < PM_BLOCK; lane += PM_VL) {
         vf half[PM_WINOGRAD_PLANE_MAX * PM_WINOGRAD_PLANE_MAX], all[PM_WINOGRAD_PLANE_MAX];
         UNROLL for (int y = 0; y < height; y++) {
-            UNROLL for (int x = 0; x < width; x++) all[x] = VLOAD(input + y * row + x * PM_BLOCK + lane);
+            UNROLL for (int x = 0; x < width; x++) all[x] = winograd_pixel(input, row, phases, y, x, lane);
             winograd_analyse(horizontal, all, 1, half + y * width, 1);
         }
         UNROLL for (int x = 0; x < width; x++) {
@@ -111,35 +130,43 @@ ALWAYS_INLINE void winograd_plane_input(const struct pm_winograd_points *vertica
     }
 }
 
-/* Pixels of a tile in rows of `width`. */
-ALWAYS_INLINE void winograd_store(const struct pm_winograd_output *o, const vf *pixels, const int width,
-                                  const int lane) {
-    const vf scale = VLOAD(o->scale + lane), shift = VLOAD(o->shift + lane);
-    const vf low = VSET(o->low), high = VSET(o->high);
-    for (int y = 0; y < o->rows; y++)
-        for (int x = 0; x < (width > 1 ? o->columns : 1); x++) {
-            ptrdiff_t slot = x * PM_BLOCK + lane;
+/* Tiles from one that is stored to the one in its row whose pixels are fetched: a large map comes from memory. */
+#define WINOGRAD_AHEAD 4
+
+/* Pixels of a tile in rows of `width`: unrolled, so that they stay in registers. */
+ALWAYS_INLINE void winograd_store(const struct pm_winograd_output *output, const vf *pixels, const int height,
+                                  const int width, const int lane) {
+    const struct pm_winograd_output o = *output; /* a store might change what is behind a pointer */
+    const vf scale = VLOAD(o.scale + lane), shift = VLOAD(o.shift + lane);
+    const vf low = VSET(o.low), high = VSET(o.high);
+    UNROLL for (int y = 0; y < height; y++) {
+        if (y == o.rows) return;
+        UNROLL for (int x = 0; x < width; x++) {
+            const ptrdiff_t slot = x * PM_BLOCK + lane;
+            if (width > 1 && x >= o.columns) continue;
             vf value = pixels[y * width + x] * scale + shift;
-            if (o->residual) value += VLOAD(o->residual + y * o->residual_row + slot);
-            VSTORE(o->output + y * o->output_row + slot, VCLAMP(value, low, high));
+            if (o.residual) value += VLOAD(o.residual + y * o.residual_row + slot);
+            VSTORE(o.output + y * o.output_row + slot, VCLAMP(value, low, high));
+            if (lane == 0) __builtin_prefetch(o.output + y * o.output_row + (x + WINOGRAD_AHEAD * width) * PM_BLOCK, 1);
         }
+    }
 }
 
 ALWAYS_INLINE void winograd_line_output(const struct pm_winograd_points *points, const int tile,
                                         const struct pm_winograd_output *o) {
-    const int patch = 2 * points->pairs + 2;
+    const int patch = points->values;
     for (int lane = 0; lane < PM_BLOCK; lane += PM_VL) {
         vf all[PM_WINOGRAD_PATCH_MAX], pixels[PM_WINOGRAD_PATCH_MAX];
         UNROLL for (int y = 0; y < patch; y++) all[y] = VLOAD(o->values + y * o->stride + lane);
         winograd_combine(points, tile, all, 1, pixels, 1);
-        winograd_store(o, pixels, 1, lane);
+        winograd_store(o, pixels, tile, 1, lane);
     }
 }
 
 ALWAYS_INLINE void winograd_plane_output(const struct pm_winograd_points *vertical,
                                          const struct pm_winograd_points *horizontal, const int tile_height,
                                          const int tile_width, const struct pm_winograd_output *o) {
-    const int height = 2 * vertical->pairs + 2, width = 2 * horizontal->pairs + 2;
+    const int height = vertical->values, width = horizontal->values;
     for (int lane = 0; lane < PM_BLOCK; lane += PM_VL) {
         vf half[PM_WINOGRAD_PLANE_MAX * PM_WINOGRAD_PLANE_MAX], pixels[PM_WINOGRAD_PLANE_MAX * PM_WINOGRAD_PLANE_MAX];
         vf all[PM_WINOGRAD_PLANE_MAX];
@@ -149,7 +176,7 @@ ALWAYS_INLINE void winograd_plane_output(const struct pm_winograd_points *vertic
         }
         UNROLL for (int x = 0; x < tile_width; x++)
             winograd_combine(vertical, tile_height, half + x, tile_width, pixels + x, tile_width);
-        winograd_store(o, pixels, tile_width, lane);
+        winograd_store(o, pixels, tile_height, tile_width, lane);
     }
 }
 
@@ -163,10 +190,15 @@ ALWAYS_INLINE void winograd_plane_output(const struct pm_winograd_points *vertic
         winograd_line_output(&winograd_points_##patch, tile, output);                                                  \
     }
 
+/* Of blocks, and of phases. */
 #define PLANE_INPUT(height, width)                                                                                     \
     static void winograd_plane_##height##x##width(const float *input, ptrdiff_t row, float *values,                    \
                                                   ptrdiff_t stride) {                                                  \
-        winograd_plane_input(&winograd_points_##height, &winograd_points_##width, input, row, values, stride);         \
+        winograd_plane_input(&winograd_points_##height, &winograd_points_##width, 0, input, row, values, stride);      \
+    }                                                                                                                  \
+    static void winograd_phases_##height##x##width(const float *input, ptrdiff_t row, float *values,                   \
+                                                   ptrdiff_t stride) {                                                 \
+        winograd_plane_input(&winograd_points_##height, &winograd_points_##width, 1, input, row, values, stride);      \
     }
 
 #define PLANE_OUTPUT(height, width, rows, columns)                                                                     \
@@ -176,11 +208,13 @@ ALWAYS_INLINE void winograd_plane_output(const struct pm_winograd_points *vertic
 
 PLANE_INPUT(6, 4)
 PLANE_INPUT(6, 6)
+PLANE_INPUT(7, 7)
 LINE_INPUT(6)
 LINE_INPUT(10)
 PLANE_OUTPUT(6, 4, 4, 2)
 PLANE_OUTPUT(6, 6, 2, 2)
 PLANE_OUTPUT(6, 6, 4, 4)
+PLANE_OUTPUT(7, 7, 4, 4)
 LINE_OUTPUT(6, 4)
 LINE_OUTPUT(10, 4)
 
@@ -189,12 +223,12 @@ LINE_OUTPUT(10, 4)
     {                                                                                                                  \
         "conv_winograd_" label "_" level, "conv_winograd_" label "_bf16_" level, 1, kernel, {rows, columns},           \
             __VA_ARGS__, {&winograd_points_##height, &winograd_points_##width}, winograd_plane_##height##x##width,     \
-            winograd_plane_##height##x##width##_to_##rows##x##columns                                                  \
+            winograd_phases_##height##x##width, winograd_plane_##height##x##width##_to_##rows##x##columns              \
     }
 #define LINE(level, label, patch, kernel, tile, ...)                                                                   \
     {                                                                                                                  \
         "conv_winograd_line_" label "_" level, "conv_winograd_line_" label "_bf16_" level, 0, kernel, {tile, tile},    \
-            __VA_ARGS__, {&winograd_points_##patch, &winograd_points_##patch}, winograd_line_##patch,                  \
+            __VA_ARGS__, {&winograd_points_##patch, &winograd_points_##patch}, winograd_line_##patch, NULL,            \
             winograd_line_##patch##_to_##tile                                                                          \
     }
 
@@ -205,6 +239,6 @@ LINE_OUTPUT(10, 4)
     {                                                                                                                  \
         PLANE(level, "f43", 6, 6, 3, 4, 4, 10, INT64_MAX, 1), PLANE(level, "f43", 6, 6, 3, 4, 4, 7, 8192, 1),          \
             PLANE(level, "f42_3", 6, 4, 3, 4, 2, 7, INT64_MAX, 1),                                                     \
-            PLANE(level, "f25", 6, 6, 5, 2, 2, 7, INT64_MAX, 1), LINE(level, "f47", 10, 7, 4, 7, INT64_MAX, 0),        \
-            LINE(level, "f43", 6, 3, 4, 7, INT64_MAX, 1),                                                              \
+            PLANE(level, "f44", 7, 7, 4, 4, 4, 7, INT64_MAX, 0), PLANE(level, "f25", 6, 6, 5, 2, 2, 7, INT64_MAX, 1),  \
+            LINE(level, "f47", 10, 7, 4, 7, INT64_MAX, 0), LINE(level, "f43", 6, 3, 4, 7, INT64_MAX, 1),               \
     }

@@ -40,8 +40,8 @@ int pm_conv_direct_couples(const struct pm_node *node);
 const struct pm_panel *pm_conv_direct_panel(const struct pm_node *node, uint32_t index);
 ptrdiff_t pm_conv_direct_blocks(const struct pm_node *node);
 
-/* Winograd, for the windows with stride 1 that kernels/winograd.inc.c lists: a quarter to a half of the products, more
- * memory for weights (1.4 to 4 times) and scratch, rounding errors about 5 times those of direct sums. */
+/* Winograd, for the windows with stride 1, or 2 over RGB, that kernels/winograd.inc.c lists: a fifth to a half of the
+ * products, more memory for weights (1.3 to 4 times) and scratch, errors up to 5 times those of direct sums. */
 extern const struct pm_conv_method pm_conv_winograd;
 int pm_conv_winograd_suits(const struct pm_node *node, const struct pm_plan *plan);
 
