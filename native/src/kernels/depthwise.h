@@ -7,16 +7,12 @@
 
 #include "kernels/simd.h"
 
-/* Sum and middle of 7 pixels fill 14 of 32 registers, and the maps of the common networks are 7 x 2^n wide. Of 16
- * registers they leave none for weights, which only windows larger than 3x3 outweigh. */
+/* Sum and middle of 7 pixels fill 14 of 16 or 32 registers, and the maps of the common networks are 7 x 2^n wide. */
 #define DEPTHWISE_PIXELS 7
-#if PM_VL != 8
-#define DEPTHWISE_PIXELS_3X3 DEPTHWISE_PIXELS
-#else
-#define DEPTHWISE_PIXELS_3X3 4
-#endif
 
 #define DEPTHWISE_WIDTH_MAX 5 /* of windows with a routine of their own */
+
+#define ROWS_UNROLLED PM_PRAGMA(GCC unroll 5)
 
 #define REAL(name) name##_f32
 #define RV vf
@@ -33,7 +29,7 @@
 #define RV_CLAMP VCLAMP
 #define RV_CENTRED 1
 #define RV_PIXELS DEPTHWISE_PIXELS
-#define RV_PIXELS_3X3 DEPTHWISE_PIXELS_3X3
+#define RV_BY_TAPS (PM_VL == 8)
 #include "kernels/depthwise.inc.c"
 
 #ifndef DEPTHWISE_STORE
@@ -53,7 +49,7 @@ static const double *depthwise_widen(const float *weights, int taps, double *to)
 #define RV_CLAMP DCLAMP
 #define RV_CENTRED 0
 #define RV_PIXELS DEPTHWISE_PIXELS
-#define RV_PIXELS_3X3 DEPTHWISE_PIXELS
+#define RV_BY_TAPS 0
 #include "kernels/depthwise.inc.c"
 #endif
 

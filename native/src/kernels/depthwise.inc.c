@@ -6,19 +6,25 @@
  *   RV_LOAD, RV_STORE, RV_SET, RV_CLAMP
  *   RV_WEIGHT                     the number that weights of known windows are held in over a row
  *   RV_WEIGHTS(weights, taps, room)  makes them such, in that room or where they are
- *   RV_PIXELS, RV_PIXELS_3X3      pixels of a tile, and of one of 3x3 windows
+ *   RV_PIXELS                     pixels of a tile
  *   RV_CENTRED                    1: take the middle pixel off first
+ *   RV_BY_TAPS                    1: of known windows, too, each input is loaded for each tap
  *
  * The taps of such a window often cancel, and batch norm then enlarges what rounding left. So fp32 takes the middle
  * pixel off first, and it comes back with the sum of the taps: sum(w * (x - m)) + m * sum(w). Neighbouring pixels are
- * much alike, their differences small and mostly exact.
+ * much alike, their differences small and mostly exact. What the middle tap would add is zero: it is left out.
  *
- * Registers: a sum and a middle for each pixel of the tile, the weights of a row of the window, one input. */
+ * Registers: a sum and a middle for each pixel of the tile, the weights of a row of the window, one input. By taps: one
+ * weight and one difference, which takes the input from memory. */
+
+/* Whether a tap of a row of known windows adds anything. */
+#define RV_ADDS(x) (!RV_CENTRED || !middle_row || (x) != width / 2)
 
 /* Adds one row of the windows, whose sides and distance (in floats) are constants after inlining: an input is loaded,
  * and for fp64 converted, once for all windows that see it. */
 ALWAYS_INLINE void REAL(depthwise_columns)(const float *row, const RV_WEIGHT *weights, RV *sum, const RV *middle,
-                                           const int pixels, const int width, const ptrdiff_t distance) {
+                                           const int pixels, const int width, const ptrdiff_t distance,
+                                           const int middle_row) {
     const int stride = (int)(distance / PM_BLOCK), columns = (pixels - 1) * stride + width;
     RV weight[DEPTHWISE_WIDTH_MAX];
     UNROLL for (int x = 0; x < width; x++) weight[x] = *(const RV *)(weights + x * PM_BLOCK);
@@ -26,18 +32,27 @@ ALWAYS_INLINE void REAL(depthwise_columns)(const float *row, const RV_WEIGHT *we
         const RV input = RV_LOAD(row + column * PM_BLOCK);
         UNROLL for (int i = 0; i < pixels; i++) {
             const int x = column - i * stride;
-            if (x >= 0 && x < width) sum[i] += (input - middle[i]) * weight[x];
+            if (x >= 0 && x < width && RV_ADDS(x)) sum[i] += (input - middle[i]) * weight[x];
         }
     }
 }
 
-/* The same for any window. */
-ALWAYS_INLINE void REAL(depthwise_taps)(const float *row, const float *weights, RV *sum, const RV *middle,
-                                        const int pixels, const int width, const ptrdiff_t tap,
-                                        const ptrdiff_t distance) {
-    for (int x = 0; x < width; x++) {
-        RV weight = RV_LOAD(weights + x * PM_BLOCK);
-        UNROLL for (int i = 0; i < pixels; i++) sum[i] += (RV_LOAD(row + x * tap + i * distance) - middle[i]) * weight;
+ALWAYS_INLINE void REAL(depthwise_tap)(const float *input, const RV weight, RV *sum, const RV *middle, const int pixels,
+                                       const ptrdiff_t distance) {
+    UNROLL for (int i = 0; i < pixels; i++) sum[i] -= (middle[i] - RV_LOAD(input + i * distance)) * weight;
+}
+
+/* All rows of known windows. */
+ALWAYS_INLINE void REAL(depthwise_known)(const float *input, const ptrdiff_t input_row, const RV_WEIGHT *weights,
+                                         RV *sum, const RV *middle, const int pixels, const int height, const int width,
+                                         const ptrdiff_t distance) {
+    ROWS_UNROLLED for (int y = 0; y < height; y++, input += input_row, weights += width * PM_BLOCK) {
+        const int middle_row = y == height / 2;
+        if (!RV_BY_TAPS) REAL(depthwise_columns)(input, weights, sum, middle, pixels, width, distance, middle_row);
+        UNROLL for (int x = 0; RV_BY_TAPS && x < width; x++) {
+            const RV weight = *(const RV *)(weights + x * PM_BLOCK);
+            if (RV_ADDS(x)) REAL(depthwise_tap)(input + x * PM_BLOCK, weight, sum, middle, pixels, distance);
+        }
     }
 }
 
@@ -52,17 +67,21 @@ ALWAYS_INLINE void REAL(depthwise_tile)(const struct pm_depthwise_row *r, const 
             sum[i] = (RV){0};
             middle[i] = RV_CENTRED ? RV_LOAD(input + to_middle + i * distance + lane) : (RV){0};
         }
-        for (int y = 0; y < height; y++) {
-            const float *row = input + y * r->input_row + lane;
-            const int first = y * width * PM_BLOCK + lane;
-            if (known) REAL(depthwise_columns)(row, weights + first, sum, middle, pixels, width, distance);
-            else REAL(depthwise_taps)(row, r->weights + first, sum, middle, pixels, width, tap, distance);
-        }
+        const float *row = input + lane;
+        if (known)
+            REAL(depthwise_known)(row, r->input_row, weights + lane, sum, middle, pixels, height, width, distance);
+        for (int y = 0; !known && y < height; y++, row += r->input_row)
+            for (int x = 0; x < width; x++) {
+                const RV weight = RV_LOAD(r->weights + (y * width + x) * PM_BLOCK + lane);
+                REAL(depthwise_tap)(row + x * tap, weight, sum, middle, pixels, distance);
+            }
         const RV total = RV_CENTRED ? RV_LOAD(r->total + lane) : (RV){0}, scale = RV_LOAD(r->scale + lane),
                  shift = RV_LOAD(r->shift + lane);
         const RV low = RV_SET(r->low), high = RV_SET(r->high);
-        UNROLL for (int i = 0; i < pixels; i++)
-            RV_STORE(output + i * PM_BLOCK + lane, RV_CLAMP((sum[i] + middle[i] * total) * scale + shift, low, high));
+        UNROLL for (int i = 0; i < pixels; i++) {
+            if (RV_CENTRED) sum[i] += middle[i] * total;
+            RV_STORE(output + i * PM_BLOCK + lane, RV_CLAMP(sum[i] * scale + shift, low, high));
+        }
     }
 }
 
@@ -86,11 +105,11 @@ ALWAYS_INLINE void REAL(depthwise_row)(const struct pm_depthwise_row *r, const i
 }
 
 static void REAL(depthwise_3x3_s1)(const struct pm_depthwise_row *r) {
-    REAL(depthwise_row)(r, RV_PIXELS_3X3, 3, 3, PM_BLOCK, PM_BLOCK, 1);
+    REAL(depthwise_row)(r, RV_PIXELS, 3, 3, PM_BLOCK, PM_BLOCK, 1);
 }
 
 static void REAL(depthwise_3x3_s2)(const struct pm_depthwise_row *r) {
-    REAL(depthwise_row)(r, RV_PIXELS_3X3, 3, 3, PM_BLOCK, 2 * PM_BLOCK, 1);
+    REAL(depthwise_row)(r, RV_PIXELS, 3, 3, PM_BLOCK, 2 * PM_BLOCK, 1);
 }
 
 static void REAL(depthwise_5x5_s1)(const struct pm_depthwise_row *r) {
@@ -116,4 +135,5 @@ static void REAL(depthwise_any)(const struct pm_depthwise_row *r) {
 #undef RV_CLAMP
 #undef RV_CENTRED
 #undef RV_PIXELS
-#undef RV_PIXELS_3X3
+#undef RV_BY_TAPS
+#undef RV_ADDS
