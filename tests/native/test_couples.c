@@ -159,11 +159,12 @@ struct net_case {
 };
 
 /* A 1x1 convolution whose channel c is once or -1/2 times one of the input. */
-static void pick(struct model_maker *maker, const char *name, const char *input, uint32_t in, uint32_t out) {
+static void pick(struct model_maker *maker, const char *name, const char *input, uint32_t in, uint32_t out,
+                 const char *attributes) {
     static const uint32_t one[] = {1, 1};
     char tensor[64];
     snprintf(tensor, sizeof tensor, "%s/kernel", name);
-    maker_conv(maker, name, input, one, in, out, 0, NULL);
+    maker_conv(maker, name, input, one, in, out, 0, attributes);
     float *kernel = maker_numbers(maker, tensor);
     for (uint32_t i = 0; i < in * out; i++) {
         uint32_t channel = i % out;
@@ -172,8 +173,9 @@ static void pick(struct model_maker *maker, const char *name, const char *input,
     maker_sum(maker, tensor);
 }
 
-/* Layers enough for the depthwise one not to be among the first; `paired`: another one reads pairs from it. */
-static void check_net(const struct net_case *n, int banded, int paired) {
+/* Layers enough for the depthwise one not to be among the first; `paired`: another one reads pairs from it; `before`:
+ * attributes of the convolution before it. */
+static void check_net(const struct net_case *n, int banded, int paired, const char *before) {
     struct model_maker maker;
     char what[192];
     const uint32_t window[] = {n->side, n->side};
@@ -182,9 +184,9 @@ static void check_net(const struct net_case *n, int banded, int paired) {
     begin_whole(&maker, n->height, n->width, n->channels);
     spread_colours(&maker, n->in);
     maker_node(&maker, "concat", "spread", "colours", NULL);
-    pick(&maker, "first", "spread", n->in, n->in);
-    pick(&maker, "second", "first", n->in, n->in);
-    pick(&maker, "third", "second", n->in, n->channels);
+    pick(&maker, "first", "spread", n->in, n->in, NULL);
+    pick(&maker, "second", "first", n->in, n->in, NULL);
+    pick(&maker, "third", "second", n->in, n->channels, before);
     maker_node(&maker, "activation", "between", "third", n->between);
     if (!banded) maker_node(&maker, "concat", "map", "between", NULL);
     maker_depthwise(&maker, "depthwise", banded ? "between" : "map", window, n->channels, !paired, n->window);
@@ -225,7 +227,9 @@ static void test_nets(void **state) {
         {9, 11, 16, 32, 4, same, clip, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        for (int how = 0; how < 4; how++) check_net(&cases[i], how % 2, how / 2);
+        for (int how = 0; how < 4; how++) check_net(&cases[i], how % 2, how / 2, NULL);
+    static const struct net_case strided[] = {{31, 34, 16, 48, 3, same, clip, 1}, {83, 301, 16, 40, 5, same, clip, 1}};
+    for (int how = 0; how < 8; how++) check_net(&strided[how / 4], how % 2, how / 2 % 2, "{\"strides\": [2, 3]}");
 }
 
 struct clamp_case {
@@ -249,9 +253,9 @@ static void check_clamp(const struct clamp_case *c) {
     begin_whole(&maker, c->height, c->width, c->channels);
     spread_colours(&maker, 16);
     maker_node(&maker, "concat", "spread", "colours", NULL);
-    pick(&maker, "first", "spread", 16, 16);
-    pick(&maker, "second", "first", 16, 16);
-    pick(&maker, "third", "second", 16, c->channels);
+    pick(&maker, "first", "spread", 16, 16, NULL);
+    pick(&maker, "second", "first", 16, 16, NULL);
+    pick(&maker, "third", "second", 16, c->channels, NULL);
     maker_node(&maker, "activation", "clamp", "third", c->clamp);
     maker_depthwise(&maker, "depthwise", "clamp", side, c->channels, 1, window);
     shorten(&maker, "depthwise/kernel", c->side * c->side * c->channels);
