@@ -51,6 +51,9 @@ static void test_windows(void **state) {
         {29, 31, {1, 1}, 96, 17, 1, "\"padding\": \"valid\""}, /* several sweeps */
         {61, 67, {1, 1}, 192, 33, 1, "\"padding\": \"valid\""},
         {8, 9, {1, 1}, 64, 64, 1, "\"strides\": [2, 2]"},
+        {91, 130, {1, 1}, 192, 33, 1, "\"strides\": [1, 2]"},
+        {120, 61, {1, 1}, 256, 16, 1, "\"strides\": [3, 1]"},
+        {15, 16, {1, 1}, 80, 48, 2, "\"strides\": [2, 3]"},
         {17, 13, {3, 3}, 20, 24, 1, "\"strides\": [2, 2], \"padding\": \"same\""},
         {60, 64, {3, 3}, 64, 40, 1, "\"strides\": [2, 2], \"padding\": [0, 1, 0, 1]"},
         {9, 9, {3, 3}, 16, 16, 1, "\"padding\": \"same\""}, /* one block: a row of the window is one run */

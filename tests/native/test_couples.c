@@ -36,10 +36,10 @@ static void check_couple_row(int pixels, int at_end) {
     struct guarded from = random_floats((size_t)pixels * PM_BLOCK, at_end);
     struct guarded to = guarded_floats((size_t)((pixels + 1) / 2) * PM_BLOCK, at_end);
     memset(to.data, 0xff, (size_t)((pixels + 1) / 2) * PM_BLOCK * sizeof(float));
-    pm_bf16_kernels()->couple_row(to.data, from.data, pixels);
+    pm_bf16_kernels()->couple_row(to.data, from.data, pixels, -0.4f, 0.5f);
     for (int i = 0; i < (pixels + 1) / 2 * 2; i++)
         for (int c = 0; c < PM_BLOCK; c++) {
-            float expected = i < pixels ? rounded(from.data[i * PM_BLOCK + c]) : 0;
+            float expected = i < pixels ? rounded(fminf(fmaxf(from.data[i * PM_BLOCK + c], -0.4f), 0.5f)) : 0;
             assert_true(part_of(&to.data[i / 2 * PM_BLOCK + c], i % 2) == expected);
         }
     free_guarded(&from);
@@ -159,11 +159,12 @@ struct net_case {
 };
 
 /* A 1x1 convolution whose channel c is once or -1/2 times one of the input. */
-static void pick(struct model_maker *maker, const char *name, const char *input, uint32_t in, uint32_t out) {
+static void pick(struct model_maker *maker, const char *name, const char *input, uint32_t in, uint32_t out,
+                 const char *attributes) {
     static const uint32_t one[] = {1, 1};
     char tensor[64];
     snprintf(tensor, sizeof tensor, "%s/kernel", name);
-    maker_conv(maker, name, input, one, in, out, 0, NULL);
+    maker_conv(maker, name, input, one, in, out, 0, attributes);
     float *kernel = maker_numbers(maker, tensor);
     for (uint32_t i = 0; i < in * out; i++) {
         uint32_t channel = i % out;
@@ -172,8 +173,9 @@ static void pick(struct model_maker *maker, const char *name, const char *input,
     maker_sum(maker, tensor);
 }
 
-/* Layers enough for the depthwise one not to be among the first; `paired`: another one reads pairs from it. */
-static void check_net(const struct net_case *n, int banded, int paired) {
+/* Layers enough for the depthwise one not to be among the first; `paired`: another one reads pairs from it; `before`:
+ * attributes of the convolution before it. */
+static void check_net(const struct net_case *n, int banded, int paired, const char *before) {
     struct model_maker maker;
     char what[192];
     const uint32_t window[] = {n->side, n->side};
@@ -182,9 +184,9 @@ static void check_net(const struct net_case *n, int banded, int paired) {
     begin_whole(&maker, n->height, n->width, n->channels);
     spread_colours(&maker, n->in);
     maker_node(&maker, "concat", "spread", "colours", NULL);
-    pick(&maker, "first", "spread", n->in, n->in);
-    pick(&maker, "second", "first", n->in, n->in);
-    pick(&maker, "third", "second", n->in, n->channels);
+    pick(&maker, "first", "spread", n->in, n->in, NULL);
+    pick(&maker, "second", "first", n->in, n->in, NULL);
+    pick(&maker, "third", "second", n->in, n->channels, before);
     maker_node(&maker, "activation", "between", "third", n->between);
     if (!banded) maker_node(&maker, "concat", "map", "between", NULL);
     maker_depthwise(&maker, "depthwise", banded ? "between" : "map", window, n->channels, !paired, n->window);
@@ -225,7 +227,63 @@ static void test_nets(void **state) {
         {9, 11, 16, 32, 4, same, clip, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        for (int how = 0; how < 4; how++) check_net(&cases[i], how % 2, how / 2);
+        for (int how = 0; how < 4; how++) check_net(&cases[i], how % 2, how / 2, NULL);
+    static const struct net_case strided[] = {{31, 34, 16, 48, 3, same, clip, 1}, {83, 301, 16, 40, 5, same, clip, 1}};
+    for (int how = 0; how < 8; how++) check_net(&strided[how / 4], how % 2, how / 2 % 2, "{\"strides\": [2, 3]}");
+}
+
+struct clamp_case {
+    uint32_t height, width, channels, side, stride;
+    int dilation, couples;
+    const char *clamp;
+    int alone; /* it is run by itself */
+};
+
+/* As in Xception: a clamp that the depthwise convolution alone reads, of a map that a shortcut reads as it is. What the
+ * depthwise one gives is the residual of the pool. */
+static void check_clamp(const struct clamp_case *c) {
+    struct model_maker maker;
+    char what[160], window[96], pool[96];
+    const uint32_t side[] = {c->side, c->side};
+    snprintf(what, sizeof what, "%s before %ux%u, stride %u, dilation %d, of %ux%ux%u", c->clamp, c->side, c->side,
+             c->stride, c->dilation, c->height, c->width, c->channels);
+    snprintf(window, sizeof window, "{\"padding\": \"same\", \"strides\": [%u, %u], \"dilations\": [1, %d]}", c->stride,
+             c->stride, c->dilation);
+    snprintf(pool, sizeof pool, "{\"pool\": [1, 1], \"strides\": [%u, %u]}", c->stride, c->stride);
+    begin_whole(&maker, c->height, c->width, c->channels);
+    spread_colours(&maker, 16);
+    maker_node(&maker, "concat", "spread", "colours", NULL);
+    pick(&maker, "first", "spread", 16, 16, NULL);
+    pick(&maker, "second", "first", 16, 16, NULL);
+    pick(&maker, "third", "second", 16, c->channels, NULL);
+    maker_node(&maker, "activation", "clamp", "third", c->clamp);
+    maker_depthwise(&maker, "depthwise", "clamp", side, c->channels, 1, window);
+    shorten(&maker, "depthwise/kernel", c->side * c->side * c->channels);
+    maker_node(&maker, "max_pool", "shortcut", "third", pool);
+    maker_node(&maker, "add", "sum", "depthwise,shortcut", NULL);
+    maker_features(&maker, "sum");
+    assert_int_equal(runs_by(&maker, POMONA_PRECISION_BF16, "depthwise", "depthwise_bf16"), c->couples);
+    if ((runs_by(&maker, POMONA_PRECISION_BF16, "clamp", "") >= 0) != c->alone)
+        fail_msg("%s: the clamp is %s", what, c->alone ? "gone" : "still there");
+    assert_int_equal(runs_by(&maker, POMONA_PRECISION_FP32, "clamp", ""), 1);
+    assert_int_equal(runs_by(&maker, POMONA_PRECISION_BF16, "sum", ""), -1);
+    check_graph_in(&maker, POMONA_PRECISION_BF16, what);
+    maker_end(&maker);
+}
+
+/* A clamp that zeros pass is done while rows are rounded, or copied where the routine is in fp32. */
+static void test_clamps(void **state) {
+    (void)state;
+    if (bf16_missing()) skip();
+    static const char relu[] = "{\"kind\": \"relu\"}", clip[] = "{\"kind\": \"clip\", \"low\": -9, \"high\": 77}",
+                      above[] = "{\"kind\": \"clip\", \"low\": 1, \"high\": 77}",
+                      leaky[] = "{\"kind\": \"leaky_relu\", \"alpha\": 0.5}";
+    static const struct clamp_case cases[] = {
+        {19, 19, 40, 3, 1, 1, 1, relu, 0},  {8, 8, 33, 5, 1, 1, 1, clip, 0},    {14, 15, 24, 5, 2, 1, 1, relu, 0},
+        {13, 12, 34, 3, 2, 1, 0, relu, 0},  {12, 13, 16, 3, 1, 2, 0, clip, 0},  {90, 300, 32, 3, 1, 1, 1, relu, 0},
+        {70, 160, 16, 3, 2, 1, 0, clip, 0}, {19, 19, 40, 3, 1, 1, 1, above, 1}, {19, 19, 40, 3, 1, 1, 1, leaky, 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_clamp(&cases[i]);
 }
 
 int main(void) {
@@ -233,6 +291,7 @@ int main(void) {
         cmocka_unit_test(test_rows_become_couples),
         cmocka_unit_test(test_routines),
         cmocka_unit_test(test_nets),
+        cmocka_unit_test(test_clamps),
     };
     int skipped = level_missing();
     return skipped ? skipped : cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include "layers/conv_bf16.h"
 #include "layers/conv_digits.h"
 #include "layers/conv_gate.h"
+#include "layers/depthwise_rows.h"
 
 static void count_users(struct pm_graph *graph) {
     for (uint32_t i = 0; i < graph->node_count; i++) graph->nodes[i].users = 0;
@@ -30,15 +31,19 @@ static void take_padding(struct pm_graph *graph, struct pm_node *node) {
     }
 }
 
-/* A scale, shift and clamp that all of its readers can do themselves, in bf16: each of them does, so that nobody writes
- * what they give. */
+static int takes(const struct pm_node *node, const struct pm_node *before) {
+    return pm_conv_bf16_takes(node, before) || pm_depthwise_takes(node, before);
+}
+
+/* A scale, shift and clamp that all of its readers can do themselves, in bf16, while they round: each of them does, so
+ * that nobody writes what they give. */
 static void take_prologue(struct pm_graph *graph, struct pm_node *node) {
     struct pm_node *before = node->inputs[0] > 0 ? &graph->nodes[node->inputs[0] - 1] : NULL;
     uint32_t takers = 0;
-    if (!before || !pm_conv_bf16_takes(node, before)) return;
+    if (!before || !takes(node, before)) return;
     for (uint32_t i = 0; i < graph->node_count; i++) {
         const struct pm_node *reader = &graph->nodes[i];
-        takers += reader->input_count > 0 && reader->inputs[0] == before->value && pm_conv_bf16_takes(reader, before);
+        takers += reader->input_count > 0 && reader->inputs[0] == before->value && takes(reader, before);
     }
     if (takers != before->users) return;
     node->prologue = before;
@@ -149,7 +154,7 @@ static void give_clamps(struct pm_graph *graph) {
 static void find_producers(struct pm_graph *graph, const struct pm_plan *plan) {
     for (uint32_t i = 0; i < graph->node_count; i++) {
         struct pm_node *node = &graph->nodes[i];
-        if (node->folded || !(node->layer->takes & PM_TAKES_BANDS)) continue;
+        if (node->folded || node->prologue || !(node->layer->takes & PM_TAKES_BANDS)) continue;
         struct pm_node *before = only_source(graph, node);
         if (!before || !pm_conv_bands_suit(before, node, plan, pm_graph_shape(graph, before->inputs[0]))) continue;
         node->producer = before;

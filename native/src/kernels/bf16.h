@@ -62,8 +62,8 @@ struct pm_bf16_depthwise {
 /* Lists of weights for one row of a window: windows side by side begin with either pixel of a couple. */
 static inline int pm_bf16_weight_lists(int stride) { return stride == 1 ? 2 : 1; }
 
-/* `pixels` pixels of one block, rounded to couples; the last one of an odd number has a zero. */
-typedef void pm_bf16_couple_row(float *couples, const float *from, ptrdiff_t pixels);
+/* `pixels` pixels of one block, clamped and rounded to couples; the last one of an odd number has a zero. */
+typedef void pm_bf16_couple_row(float *couples, const float *from, ptrdiff_t pixels, float low, float high);
 pm_bf16_couple_row pm_bf16_couple_row_avx512;
 extern const struct pm_bf16_depthwise pm_bf16_couples_avx512[];
 

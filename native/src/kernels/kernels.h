@@ -113,6 +113,7 @@ struct pm_pool_row {
     ptrdiff_t input_pixel; /* floats between the windows of two neighbouring outputs */
     int height, width;     /* of the window */
     float divisor;         /* of the sum, for a mean */
+    const float *residual; /* NULL, or what is added to a greatest value, pixel by pixel as the output lies */
     float low, high;
 };
 

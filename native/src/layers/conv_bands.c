@@ -7,6 +7,7 @@
 #include "layers/conv_method.h"
 #include "layers/conv_panels.h"
 #include "layers/depthwise_bf16.h"
+#include "layers/depthwise_rows.h"
 
 /* Floats of a band: a quarter of a 1 MiB L2 cache, beside the input of the convolution and the output of the reader. */
 #define BAND_FLOATS ((ptrdiff_t)256 * 1024 / (ptrdiff_t)sizeof(float))
@@ -39,7 +40,7 @@ int pm_conv_bands_couples(const struct pm_node *node, const struct pm_plan *plan
 }
 
 static void lay_rows(const struct pm_node *node, const struct pm_plan *plan, struct bands *b) {
-    const struct pm_couples_row row = pm_couples_row_of(node, plan);
+    const struct pm_waiting_row row = pm_waiting_row_of(node, plan, 1);
     b->couples = pm_conv_bands_couples(node, plan);
     b->row = b->couples ? row.length : b->map->row_stride;
     b->left = b->couples ? row.left : (ptrdiff_t)b->map->halo[PM_LEFT] * PM_BLOCK;

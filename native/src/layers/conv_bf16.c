@@ -18,9 +18,17 @@ int pm_conv_bf16_suits(const struct pm_node *node, const struct pm_plan *plan) {
     return plan->bf16 && (whole || in->pairs || pm_conv_bf16_gathers(node, plan));
 }
 
+/* Of the input only the pixels that windows of 1x1 with a stride see are rounded, one beside the other. */
+static int picks(const struct pm_node *node, const struct pm_plan *plan) {
+    const struct pm_window *w = &node->window;
+    const struct pm_map *in = &plan->maps[node->inputs[0]];
+    return pm_window_is_pixel(w) && (w->stride[0] > 1 || w->stride[1] > 1) && in->block == PM_BLOCK && !in->pairs;
+}
+
 struct pm_window pm_conv_bf16_window(const struct pm_node *node, const struct pm_plan *plan) {
     struct pm_window window = node->window;
     if (pm_conv_bf16_gathers(node, plan)) window.kernel[1] = window.stride[1] = 1;
+    if (picks(node, plan)) window.stride[0] = window.stride[1] = 1;
     return window;
 }
 
@@ -79,11 +87,21 @@ static struct pm_map paired_map(const struct pm_map *in) {
     return pairs;
 }
 
+static struct pm_map picked_map(const struct pm_node *node, const struct pm_map *in) {
+    struct pm_map pairs = paired_map(in);
+    pairs.shape.height = node->shape.height;
+    pairs.shape.width = node->shape.width;
+    pairs.row_stride = (ptrdiff_t)node->shape.width * PM_BLOCK;
+    return pairs;
+}
+
 /* A line between blocks keeps the same pixel of all blocks out of one set of the L1 cache. */
 struct pm_map pm_conv_bf16_map(const struct pm_node *node, const struct pm_plan *plan, uint64_t floats) {
     const struct pm_map *in = &plan->maps[node->inputs[0]];
     if (in->pairs) return *in;
-    struct pm_map pairs = pm_conv_bf16_gathers(node, plan) ? gathered_map(node, in) : paired_map(in);
+    struct pm_map pairs = pm_conv_bf16_gathers(node, plan) ? gathered_map(node, in)
+                          : picks(node, plan)              ? picked_map(node, in)
+                                                           : paired_map(in);
     pairs.block_stride = (ptrdiff_t)floats + PM_BLOCK;
     pairs.size = (uint64_t)pairs.block_stride * pm_map_blocks(&pairs);
     return pairs;
@@ -130,6 +148,20 @@ static void gather(const struct pm_node *node, const struct pm_plan *plan, const
         });
 }
 
+/* Row by row, as `first` says of the first one but for its length. */
+static void pick(const struct pm_node *node, const struct pm_plan *plan, const struct pm_bf16_pixels *first,
+                 uint64_t floats, const struct pm_map *pairs) {
+    const struct pm_map *in = &plan->maps[node->inputs[0]];
+    const uint32_t *stride = node->window.stride;
+    struct pm_bf16_pixels row = *first;
+    row.pixels = node->shape.width;
+    row.step = (ptrdiff_t)(stride[1] * PM_BLOCK);
+    for (float *end = row.pairs + floats; row.pairs < end; row.pairs += pairs->row_stride) {
+        pm_conv_bf16_narrow_blocks(plan, &row, in->shape.channels, pairs->block_stride);
+        row.from += (ptrdiff_t)stride[0] * in->row_stride;
+    }
+}
+
 void pm_conv_bf16_narrow(const struct pm_node *node, const struct pm_plan *plan, const float *from, uint64_t floats,
                          const struct pm_bf16_change *change, const struct pm_map *pairs, float *to) {
     const struct pm_map *in = &plan->maps[node->inputs[0]];
@@ -144,5 +176,6 @@ void pm_conv_bf16_narrow(const struct pm_node *node, const struct pm_plan *plan,
         .change = *change,
     };
     if (pm_conv_bf16_gathers(node, plan)) gather(node, plan, from, floats, pairs, to);
+    else if (picks(node, plan)) pick(node, plan, &first, floats, pairs);
     else pm_conv_bf16_narrow_blocks(plan, &first, in->shape.channels, pairs->block_stride);
 }

@@ -71,7 +71,7 @@ static void choose_runs(const struct pm_node *node, const struct pm_plan *plan, 
     conv->run_pixels = pixels;
     conv->turning = !dense && pm_conv_turns(conv->tilings.narrow, pixels);
     conv->source_run = dense ? (ptrdiff_t)pixels * in->block : (ptrdiff_t)window->stride[0] * in->row_stride;
-    conv->input_run = dense ? conv->source_run : (ptrdiff_t)window->stride[0] * conv->in.row_stride;
+    conv->input_run = dense ? conv->source_run : (ptrdiff_t)conv->tilings.window.stride[0] * conv->in.row_stride;
     conv->output_run = dense ? (ptrdiff_t)pixels * PM_BLOCK : out->row_stride;
     conv->residual_run = dense ? (ptrdiff_t)pixels * PM_BLOCK : residual->row_stride;
     conv->sweep_runs = at_least_one(SWEEP_FLOATS / run_floats(in, conv), conv->runs);

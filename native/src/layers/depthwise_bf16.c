@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "layers/depthwise_bf16.h"
 
-#include <string.h>
-
-/* Floats of rows that are rounded together: few enough for the L2 cache beside what is made of them, and so many that
- * rows under two such bands count little. */
-#define ROUNDED_FLOATS ((ptrdiff_t)64 * 1024 / (ptrdiff_t)sizeof(float))
-
 /* 1: the first window begins with the right pixel of a couple. */
 static int phase_of(const struct pm_node *node) { return (int)(node->window.padding[PM_LEFT] % 2); }
 
@@ -25,16 +19,6 @@ const struct pm_bf16_depthwise *pm_depthwise_bf16(const struct pm_node *node, co
 /* Not for 9 products of each 4 numbers. */
 int pm_depthwise_bf16_pays(const struct pm_node *node) {
     return node->window.kernel[1] > 3 || node->window.stride[1] == 1;
-}
-
-static ptrdiff_t couples_of(uint32_t pixels) { return (ptrdiff_t)((pixels + 1) / 2) * PM_BLOCK; }
-
-struct pm_couples_row pm_couples_row_of(const struct pm_node *node, const struct pm_plan *plan) {
-    const uint32_t *padding = node->window.padding, width = plan->maps[node->inputs[0]].shape.width;
-    struct pm_couples_row row = {.left = couples_of(padding[PM_LEFT])};
-    row.right = couples_of(width + padding[PM_RIGHT]) - couples_of(width);
-    row.length = row.left + couples_of(width) + row.right;
-    return row;
 }
 
 /* Couples under one row of a window. */
@@ -61,33 +45,4 @@ void pm_depthwise_bf16_pack(const struct pm_node *node, uint32_t first, float *p
                     int64_t x = 2 * couple - (phase_of(node) ^ list);
                     *packed++ = pm_bf16_pair(weight_at(node, y, x, c), weight_at(node, y, x + 1, c));
                 }
-}
-
-/* Rows of the input under so many rows of the value. */
-static ptrdiff_t rows_under(const struct pm_node *node, uint32_t rows) {
-    const struct pm_window *window = &node->window;
-    return (ptrdiff_t)(rows - 1) * window->stride[0] + (ptrdiff_t)(window->kernel[0] - 1) * window->dilation[0] + 1;
-}
-
-uint32_t pm_depthwise_bf16_rows(const struct pm_node *node, const struct pm_plan *plan) {
-    const ptrdiff_t fit = ROUNDED_FLOATS / pm_couples_row_of(node, plan).length - rows_under(node, 1);
-    const ptrdiff_t rows = fit > 0 ? fit / node->window.stride[0] + 1 : 1;
-    return rows < node->shape.height ? (uint32_t)rows : node->shape.height;
-}
-
-uint64_t pm_depthwise_bf16_floats(const struct pm_node *node, const struct pm_plan *plan) {
-    return (uint64_t)(rows_under(node, pm_depthwise_bf16_rows(node, plan)) * pm_couples_row_of(node, plan).length);
-}
-
-void pm_depthwise_bf16_round(const struct pm_node *node, const struct pm_plan *plan, const struct pm_band *band,
-                             float *couples) {
-    const struct pm_map *in = &plan->maps[node->inputs[0]];
-    const struct pm_couples_row row = pm_couples_row_of(node, plan);
-    const float *from = band->input + (ptrdiff_t)node->window.padding[PM_LEFT] * PM_BLOCK;
-    for (ptrdiff_t y = 0, rows = rows_under(node, band->rows); y < rows; y++, from += in->row_stride) {
-        memset(couples, 0, (size_t)row.left * sizeof *couples);
-        plan->bf16->couple_row(couples + row.left, from, in->shape.width);
-        couples += row.length;
-        memset(couples - row.right, 0, (size_t)row.right * sizeof *couples);
-    }
 }

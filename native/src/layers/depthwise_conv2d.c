@@ -2,9 +2,9 @@
 
 /* Convolution of each channel by itself. */
 #include "core/memory.h"
-#include "layers/conv_bands.h"
 #include "layers/conv_bf16.h"
 #include "layers/depthwise_bf16.h"
+#include "layers/depthwise_rows.h"
 
 /* Vectors of a block before its taps: scale, shift, total. */
 #define HEAD 3
@@ -14,9 +14,10 @@
 struct depthwise {
     const struct pm_bf16_depthwise *couples;
     const struct pm_depthwise_variant *floats, *halves;
-    uint64_t block;   /* packed floats of one */
-    uint64_t rounded; /* floats of scratch for its input rounded to couples; 0: it reads the input itself */
-    ptrdiff_t row;    /* floats between rows of what its routine reads */
+    uint64_t block;        /* packed floats of one */
+    uint64_t waiting;      /* floats of scratch for rows of its input; 0: it reads the input itself */
+    uint32_t waiting_rows; /* of its value, made from them */
+    ptrdiff_t row;         /* floats between rows of what its routine reads */
 };
 
 static pomona_status read(struct pm_node *node, const cJSON *attributes, pomona_error *error) {
@@ -55,16 +56,19 @@ static const struct pm_depthwise_variant *choose(const struct pm_depthwise_varia
 /* Of one block. A row waits at the end of the node's scratch to become halves of pairs, unless it is stored so. */
 static uint64_t row_floats(const struct pm_node *node) { return (uint64_t)node->shape.width * PM_BLOCK; }
 
-static void choose_couples(const struct pm_node *node, const struct pm_plan *plan, struct depthwise *depthwise) {
+static void choose_input(const struct pm_node *node, const struct pm_plan *plan, struct depthwise *depthwise) {
     const uint64_t taps = (uint64_t)node->window.kernel[0] * node->window.kernel[1];
     const int given = node->producer && pm_conv_bands_couples(node, plan);
     if (given || pm_depthwise_bf16_pays(node)) depthwise->couples = pm_depthwise_bf16(node, plan);
     depthwise->block = (taps + HEAD) * PM_BLOCK;
     depthwise->row = plan->maps[node->inputs[0]].row_stride;
-    if (!depthwise->couples) return;
-    depthwise->block = 2 * PM_BLOCK + pm_depthwise_bf16_weights(node);
-    depthwise->row = pm_couples_row_of(node, plan).length;
-    if (!given) depthwise->rounded = pm_depthwise_bf16_floats(node, plan);
+    if (depthwise->couples) depthwise->block = 2 * PM_BLOCK + pm_depthwise_bf16_weights(node);
+    if (!depthwise->couples && !node->prologue) return;
+    const struct pm_waiting_row row = pm_waiting_row_of(node, plan, depthwise->couples != NULL);
+    depthwise->row = row.length;
+    if (given) return;
+    depthwise->waiting = pm_waiting_floats(node, &row);
+    depthwise->waiting_rows = pm_waiting_rows(node, &row);
 }
 
 static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
@@ -78,13 +82,13 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
     depthwise->floats = choose(plan->kernels->depthwise, plan, node);
     if (node->pairs && !node->epilogue.activation.function)
         depthwise->halves = choose(plan->bf16->depthwise, plan, node);
-    choose_couples(node, plan, depthwise);
+    choose_input(node, plan, depthwise);
     node->kernel = depthwise->couples  ? depthwise->couples->name
                    : depthwise->halves ? depthwise->halves->name
                                        : depthwise->floats->name;
     node->packed_count = depthwise->block * pm_map_blocks(in);
     if (node->producer) node->scratch_floats = pm_conv_bands_scratch(node, plan);
-    node->scratch_floats += depthwise->rounded;
+    node->scratch_floats += depthwise->waiting;
     if (node->pairs) node->scratch_floats += row_floats(node);
     return POMONA_OK;
 }
@@ -169,19 +173,19 @@ static void run_rows(const struct pm_node *node, const struct pm_run *run, const
     }
 }
 
-/* Of any input: rounds some rows to couples, where that is still to be done, and goes on with them. */
+/* Of any input: where its rows are still to be rounded or clamped, does so with some and goes on with them. */
 static void run_band(const struct pm_node *node, const struct pm_run *run, const struct pm_band *band) {
     const struct depthwise *depthwise = node->state;
     const ptrdiff_t step = node->window.stride[0] * run->plan->maps[node->inputs[0]].row_stride;
-    const uint32_t together = depthwise->rounded ? pm_depthwise_bf16_rows(node, run->plan) : band->rows;
-    float *rounded = run->scratch + node->scratch_floats - depthwise->rounded - (node->pairs ? row_floats(node) : 0);
+    const uint32_t together = depthwise->waiting ? depthwise->waiting_rows : band->rows;
+    float *rows = run->scratch + node->scratch_floats - depthwise->waiting - (node->pairs ? row_floats(node) : 0);
     struct pm_band part = *band;
     for (uint32_t y = 0; y < band->rows; y += part.rows) {
         part.first = band->first + y;
         part.rows = band->rows - y < together ? band->rows - y : together;
         part.input = band->input + y * step;
-        if (depthwise->rounded) pm_depthwise_bf16_round(node, run->plan, &part, rounded);
-        if (depthwise->rounded) part.input = rounded;
+        if (depthwise->waiting) pm_waiting_enter(node, run, &part, depthwise->couples != NULL, rows);
+        if (depthwise->waiting) part.input = rows;
         run_rows(node, run, &part);
     }
 }
@@ -204,7 +208,7 @@ static void run(const struct pm_node *node, const struct pm_run *run) {
     }
     const struct depthwise *depthwise = node->state;
     const uint32_t height = node->shape.height;
-    const uint32_t rows = depthwise->rounded ? pm_depthwise_bf16_rows(node, run->plan) : node->pairs ? 1 : height;
+    const uint32_t rows = depthwise->waiting ? depthwise->waiting_rows : node->pairs ? 1 : height;
     const ptrdiff_t blocks = pm_map_blocks(&run->plan->maps[node->inputs[0]]), together = node->pairs ? 2 : 1;
     for (uint32_t i = 0; i < run->count; i++)
         for (ptrdiff_t block = 0; block < blocks; block += together)

@@ -78,7 +78,7 @@ struct pm_node {
     struct pm_epilogue epilogue;
     uint64_t unclamped;       /* bit i: a concatenation has to clamp its input i itself */
     int gate;                 /* 0, or a value of one pixel that its first input is multiplied by, see conv_gate.h */
-    struct pm_node *prologue; /* NULL, or a folded node that it does to its input first, see conv_bf16.h */
+    struct pm_node *prologue; /* NULL, or a folded node that it does to its input while it rounds that in bf16 */
     int pairs;                /* its value is a map of pairs */
     struct pm_shape shape;    /* of its value, in channels */
     int spread;               /* the second of its inputs is 1 x 1 x channels and meets every pixel of the first */

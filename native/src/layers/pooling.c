@@ -97,13 +97,21 @@ static void run_row(const struct pm_node *node, struct pm_pool_row row, const fl
         row.divisor = (float)down.counted * (float)span.counted;
         kernel(&row);
         row.output += row.pixels * PM_BLOCK;
+        if (row.residual) row.residual += row.pixels * PM_BLOCK;
     }
+}
+
+/* Where a row of one block begins. */
+static float *row_at(const struct pm_run *run, int value, uint32_t image, ptrdiff_t block, ptrdiff_t y) {
+    const struct pm_map *map = &run->plan->maps[value];
+    return pm_value(run, value, image) + block * map->block_stride + y * map->row_stride;
 }
 
 void pm_pooling_run(const struct pm_node *node, const struct pm_run *run, pm_pool_kernel *kernel) {
     const struct pooling *pooling = node->state;
     const struct pm_map *in = &run->plan->maps[node->inputs[0]], *out = &run->plan->maps[node->value];
     const uint32_t *zeros = node->window.padding;
+    const int residual = node->epilogue.residual;
     struct axis down = axis_of(node, 0, in->shape.height), across = axis_of(node, 1, in->shape.width);
     ptrdiff_t corner = zeros[PM_TOP] * in->row_stride + (ptrdiff_t)zeros[PM_LEFT] * PM_BLOCK;
     struct pm_pool_row row = {.input_row = in->row_stride,
@@ -115,10 +123,8 @@ void pm_pooling_run(const struct pm_node *node, const struct pm_run *run, pm_poo
             for (ptrdiff_t y = 0; y < out->shape.height; y++) {
                 struct span rows = span_at(&down, pooling->count_padding, y);
                 row.height = rows.length;
-                row.output = pm_value(run, node->value, i) + block * out->block_stride + y * out->row_stride;
-                run_row(node, row,
-                        pm_value(run, node->inputs[0], i) - corner + block * in->block_stride +
-                            rows.first * in->row_stride,
-                        &across, rows, kernel);
+                row.output = row_at(run, node->value, i, block, y);
+                if (residual >= 0) row.residual = row_at(run, residual, i, block, y);
+                run_row(node, row, row_at(run, node->inputs[0], i, block, rows.first) - corner, &across, rows, kernel);
             }
 }

@@ -74,11 +74,14 @@ void pm_bf16_narrow_half_avx512(float *half, const float *from, ptrdiff_t pixels
     for (ptrdiff_t i = 0; i < pixels * PM_BLOCK; i += PM_BLOCK) store_half(half + i, VLOAD(from + i));
 }
 
-void pm_bf16_couple_row_avx512(float *couples, const float *from, ptrdiff_t pixels) {
+void pm_bf16_couple_row_avx512(float *couples, const float *from, ptrdiff_t pixels, float low, float high) {
+    const vf lows = VSET(low), highs = VSET(high);
     ptrdiff_t i = 0;
-    for (; i + 2 <= pixels; i += 2, couples += PM_BLOCK)
-        VSTORE(couples, couple(VLOAD(from + i * PM_BLOCK), VLOAD(from + (i + 1) * PM_BLOCK)));
-    if (i < pixels) VSTORE(couples, couple(VLOAD(from + i * PM_BLOCK), (vf){0}));
+    for (; i + 2 <= pixels; i += 2, couples += PM_BLOCK) {
+        const vf even = VLOAD(from + i * PM_BLOCK), odd = VLOAD(from + (i + 1) * PM_BLOCK);
+        VSTORE(couples, couple(VCLAMP(even, lows, highs), VCLAMP(odd, lows, highs)));
+    }
+    if (i < pixels) VSTORE(couples, couple(VCLAMP(VLOAD(from + i * PM_BLOCK), lows, highs), (vf){0}));
 }
 
 #include "kernels/depthwise.h"

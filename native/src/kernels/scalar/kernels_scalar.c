@@ -93,7 +93,7 @@ static void max_pool(const struct pm_pool_row *r) {
             for (int x = 0; x < r->width; x++)
                 if (window[y * r->input_row + x * PM_BLOCK] > greatest)
                     greatest = window[y * r->input_row + x * PM_BLOCK];
-        r->output[i] = clamp(greatest, r->low, r->high);
+        r->output[i] = clamp(greatest + (r->residual ? r->residual[i] : 0), r->low, r->high);
     }
 }
 
