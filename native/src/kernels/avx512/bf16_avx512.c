@@ -83,7 +83,8 @@ void pm_bf16_couple_row_avx512(float *couples, const float *from, ptrdiff_t pixe
 
 #include "kernels/depthwise.h"
 
-const struct pm_depthwise_variant pm_bf16_depthwise_avx512[] = {DEPTHWISE_VARIANTS("avx512", 0, f32, "pairs")};
+const struct pm_depthwise_variant pm_bf16_depthwise_avx512[] = {DEPTHWISE_7X7("avx512", "pairs"),
+                                                                DEPTHWISE_VARIANTS("avx512", 0, f32, "pairs")};
 
 const struct pm_bf16_kernels pm_bf16_kernels_avx512 = {
     .name = "avx512",
