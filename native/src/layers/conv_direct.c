@@ -82,8 +82,7 @@ static void choose_runs(const struct pm_node *node, const struct pm_plan *plan, 
 
 static int is_precise(const struct pm_node *node, const struct pm_plan *plan) {
     const struct pm_window *window = &node->window;
-    uint32_t channels = plan->maps[node->inputs[0]].shape.channels;
-    return pm_is_wide(node, plan, (uint64_t)window->kernel[0] * window->kernel[1] * (channels / window->groups));
+    return pm_is_wide(node, plan, (uint64_t)window->kernel[0] * window->kernel[1] * pm_panels_channels(node));
 }
 
 static const struct pm_conv_tiling *kernels_of(const struct pm_plan *plan, const struct pm_map *in, int slices) {
@@ -274,6 +273,11 @@ static void run(const struct pm_node *node, const struct pm_run *run) {
         }
     }
     pm_conv_direct_leave(node, run);
+}
+
+int pm_conv_takes_parts(const struct pm_node *node, const struct pm_plan *plan, const struct pm_shape *in) {
+    return node->layer == pm_layer_find("conv2d") && node->window.groups == 1 && pm_window_is_pixel(&node->window) &&
+           !node->gate && !node->prologue && !pm_conv_strassen_suits(node, plan, in);
 }
 
 void pm_conv_direct_enter(const struct pm_node *node, const struct pm_run *run, uint32_t image) {
