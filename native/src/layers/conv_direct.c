@@ -90,6 +90,12 @@ static const struct pm_conv_tiling *kernels_of(const struct pm_plan *plan, const
     return slices ? plan->bf16->conv : plan->kernels->conv;
 }
 
+/* Of a level's tilings for the last half of a block, or NULL. What is banded may be stored as couples. */
+static const struct pm_conv_tiling *half_of(const struct pm_node *node, const struct pm_plan *plan, int slices) {
+    if (slices) return node->banded ? NULL : plan->bf16->half;
+    return plan->kernels->half;
+}
+
 static struct pm_tilings choose_tilings(const struct pm_node *node, const struct pm_plan *plan, const struct pm_map *in,
                                         int slices) {
     struct pm_window window = slices ? pm_conv_bf16_window(node, plan) : node->window;
@@ -98,7 +104,7 @@ static struct pm_tilings choose_tilings(const struct pm_node *node, const struct
     int precise = is_precise(node, plan), wide = precise && !in->unit;
     ptrdiff_t input_pixel = in->digits ? PM_DIGITS_PIXEL : (ptrdiff_t)(window.stride[1] * in->block);
     const struct pm_conv_tiling *list = kernels_of(plan, in, slices);
-    int halves = !slices && !wide && window.groups == 1 && input_pixel == PM_BLOCK;
+    int halves = !wide && window.groups == 1 && input_pixel == PM_BLOCK;
     return (struct pm_tilings){
         .in = in,
         .window = window,
@@ -107,7 +113,7 @@ static struct pm_tilings choose_tilings(const struct pm_node *node, const struct
         .digits = in->digits,
         .broad = pm_conv_tiling(list, wide, blocks, input_pixel),
         .narrow = pm_conv_tiling(list, wide, 1, input_pixel),
-        .half = halves ? plan->kernels->half : NULL,
+        .half = halves ? half_of(node, plan, slices) : NULL,
         .whole_blocks = slices && plan->bf16->whole_blocks,
         .passes = pm_panels_passes(in, slices, precise),
     };
