@@ -29,7 +29,8 @@ static double pooled(const struct pm_pool_row *r, int i, int maximum) {
         sum += x;
         top = fmax(top, x);
     }
-    return fmin(fmax(maximum ? top : sum / r->divisor, r->low), r->high);
+    double mean = sum / r->divisor + (r->residual ? r->residual[i] : 0);
+    return fmin(fmax(maximum ? top : mean, r->low), r->high);
 }
 
 static void check_pool(const struct pm_kernels *kernels, int height, int width, ptrdiff_t stride, ptrdiff_t pixels,
@@ -37,8 +38,11 @@ static void check_pool(const struct pm_kernels *kernels, int height, int width, 
     ptrdiff_t row = ((pixels - 1) * stride + width) * PM_BLOCK, gap = PM_BLOCK;
     struct guarded input = random_floats((size_t)((height - 1) * (row + gap) + row), at_end);
     struct guarded output = guarded_floats((size_t)pixels * PM_BLOCK, at_end);
-    for (int maximum = 0; maximum < 2; maximum++) {
+    struct guarded residual = random_floats((size_t)pixels * PM_BLOCK, at_end);
+    for (int way = 0; way < 3; way++) {
+        const int maximum = way == 2;
         struct pm_pool_row r = {.input = input.data,
+                                .residual = way == 1 ? residual.data : NULL,
                                 .output = output.data,
                                 .pixels = pixels,
                                 .input_row = row + gap,
@@ -53,11 +57,12 @@ static void check_pool(const struct pm_kernels *kernels, int height, int width, 
             check(output.data[i], pooled(&r, i, maximum), maximum ? 0 : BOUND, maximum ? "max_pool" : "avg_pool");
     }
     free_guarded(&input);
+    free_guarded(&residual);
     free_guarded(&output);
 }
 
 static void check_pools(const struct pm_kernels *kernels) {
-    static const int windows[][2] = {{1, 1}, {2, 2}, {3, 3}, {1, 5}, {4, 1}, {8, 8}};
+    static const int windows[][2] = {{1, 1}, {2, 2}, {3, 3}, {2, 3}, {1, 5}, {4, 1}, {8, 8}};
     for (size_t w = 0; w < sizeof windows / sizeof *windows; w++)
         for (ptrdiff_t stride = 1; stride <= 4; stride++)
             for (ptrdiff_t pixels = 1; pixels <= 9; pixels++)

@@ -177,7 +177,8 @@ static int read_in_parts(struct pm_graph *graph, const struct pm_plan *plan, str
         struct pm_node *reader = &graph->nodes[i];
         for (uint32_t j = 0; j < reader->input_count; j++) {
             if (reader->inputs[j] != node->value) continue;
-            int keeps = reader->layer->takes & PM_KEEPS_SLOTS && read_in_parts(graph, plan, reader, part);
+            int keeps = reader->layer->takes & PM_KEEPS_SLOTS && reader->input_count == 1 &&
+                        read_in_parts(graph, plan, reader, part);
             if (!keeps && (j > 0 || !pm_conv_takes_parts(reader, plan, &node->shape))) return 0;
         }
     }

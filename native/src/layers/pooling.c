@@ -97,7 +97,16 @@ static void run_row(const struct pm_node *node, struct pm_pool_row row, const fl
         row.divisor = (float)down.counted * (float)span.counted;
         kernel(&row);
         row.output += row.pixels * PM_BLOCK;
+        if (row.residual) row.residual += row.pixels * PM_BLOCK;
     }
+}
+
+static const float *residual_row(const struct pm_node *node, const struct pm_run *run, uint32_t image, ptrdiff_t block,
+                                 ptrdiff_t y) {
+    const int residual = node->epilogue.residual;
+    if (residual < 0) return NULL;
+    const struct pm_map *map = &run->plan->maps[residual];
+    return pm_value(run, residual, image) + block * map->block_stride + y * map->row_stride;
 }
 
 void pm_pooling_run(const struct pm_node *node, const struct pm_run *run, pm_pool_kernel *kernel) {
@@ -116,6 +125,7 @@ void pm_pooling_run(const struct pm_node *node, const struct pm_run *run, pm_poo
                 struct span rows = span_at(&down, pooling->count_padding, y);
                 row.height = rows.length;
                 row.output = pm_value(run, node->value, i) + block * out->block_stride + y * out->row_stride;
+                row.residual = residual_row(node, run, i, block, y);
                 run_row(node, row,
                         pm_value(run, node->inputs[0], i) - corner + block * in->block_stride +
                             rows.first * in->row_stride,
