@@ -149,6 +149,36 @@ static void test_readers(void **state) {
     check_refused(32, "{\"kind\": \"sigmoid\"}", "{}");
 }
 
+/* Parts that are written where they belong, with gaps between them, and one that is copied there; even and odd numbers
+ * of channels, whose pairs end with the part. */
+static void check_parts(uint32_t n) {
+    struct model_maker maker;
+    begin_whole(&maker, 12, 13, n);
+    spread_colours(&maker, n);
+    maker_whole_affine(&maker, "a", "colours", n, 0, 0);
+    maker_whole_affine(&maker, "b", "colours", n, 2, 0);
+    maker_whole_affine(&maker, "c", "a", n, 1, 0);
+    maker_whole_affine(&maker, "d", "b", n, 4, 0);
+    maker_node(&maker, "concat", "joined", "a,b,c,d", NULL);
+    maker_node(&maker, "activation", "relu", "joined", "{\"kind\": \"relu\"}");
+    short_conv(&maker, "left", "relu", 4 * n, 40, NULL);
+    maker_node(&maker, "max_pool", "greatest", "relu",
+               "{\"pool\": [3, 3], \"strides\": [1, 1], \"padding\": \"same\"}");
+    short_conv(&maker, "right", "greatest", 4 * n, 24, NULL);
+    maker_node(&maker, "concat", "all", "left,right", NULL);
+    maker_features(&maker, "all");
+    assert_int_equal(runs_by(&maker, POMONA_PRECISION_BF16, "left", "bf16"), 1);
+    assert_int_equal(runs_by(&maker, POMONA_PRECISION_BF16, "right", "bf16"), 1);
+    check_graph_in(&maker, POMONA_PRECISION_BF16, "parts");
+    maker_end(&maker);
+}
+
+static void test_parts(void **state) {
+    (void)state;
+    if (bf16_missing()) skip();
+    for (uint32_t n = 1; n < 50; n += n < 20 ? 1 : 8) check_parts(n);
+}
+
 struct pairs_case {
     uint32_t height, width, channels, out;
     const char *window, *activation, *conv;
@@ -239,8 +269,9 @@ static void test_no_pairs(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_prologues), cmocka_unit_test(test_views),           cmocka_unit_test(test_readers),
-        cmocka_unit_test(test_pairs),     cmocka_unit_test(test_pairs_for_bands), cmocka_unit_test(test_no_pairs),
+        cmocka_unit_test(test_prologues), cmocka_unit_test(test_views), cmocka_unit_test(test_readers),
+        cmocka_unit_test(test_parts),     cmocka_unit_test(test_pairs), cmocka_unit_test(test_pairs_for_bands),
+        cmocka_unit_test(test_no_pairs),
     };
     int skipped = level_missing();
     return skipped ? skipped : cmocka_run_group_tests(tests, NULL, NULL);

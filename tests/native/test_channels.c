@@ -151,6 +151,72 @@ static void test_inception_block(void **state) {
     check(&maker, "end", 9);
 }
 
+/* Three parts of `n` channels, one of which others read too, beneath a clamp, pools and a padding with a crop of it, as
+ * in NASNet; `last` reads all of it. */
+static void check_parts(uint32_t n, const char *last, const uint32_t *kernel) {
+    struct model_maker maker;
+    maker_begin(&maker, 9, 8, n);
+    maker_conv(&maker, "a", "input", square, 3, n, 1, "{\"padding\": \"same\"}");
+    maker_conv(&maker, "b", "a", point, n, n, 1, NULL);
+    maker_conv(&maker, "c", "b", point, n, n, 1, NULL);
+    maker_node(&maker, "concat", "joined", "a,b,c", NULL);
+    maker_node(&maker, "activation", "relu", "joined", "{\"kind\": \"relu\"}");
+    maker_node(&maker, "max_pool", "greatest", "relu",
+               "{\"pool\": [3, 3], \"strides\": [1, 1], \"padding\": \"same\"}");
+    maker_conv(&maker, "left", "greatest", point, 3 * n, 40, 1, NULL);
+    maker_node(&maker, "zero_pad", "padded", "relu", "{\"padding\": [0, 1, 0, 1]}");
+    maker_node(&maker, "crop", "moved", "padded", "{\"cropping\": [1, 0, 1, 0]}");
+    maker_node(&maker, "avg_pool", "mean", "moved", "{\"pool\": [1, 1], \"strides\": [2, 2]}");
+    maker_conv(&maker, "right", "mean", point, 3 * n, 24, 1, NULL);
+    maker_conv(&maker, "even", "relu", point, 3 * n, 24, 1, "{\"strides\": [2, 2]}");
+    maker_node(&maker, "add", "sum", "right,even", NULL);
+    maker_conv(&maker, "last", "relu", kernel, 3 * n, 40, 1, last);
+    maker_node(&maker, "add", "both", "left,last", NULL);
+    maker_node(&maker, "max_pool", "half", "both", "{\"pool\": [1, 1], \"strides\": [2, 2]}");
+    maker_node(&maker, "concat", "all", "half,sum", NULL);
+    check(&maker, "all", 14);
+}
+
+static void test_parts(void **state) {
+    (void)state;
+    for (size_t i = 0; i < CHANNEL_COUNTS; i++) {
+        check_parts(channel_counts[i], "{\"padding\": \"valid\"}", point);
+        check_parts(channel_counts[i], "{\"padding\": \"same\"}", square);
+    }
+    for (uint32_t n = 9; n < 60; n += 5) check_parts(n, NULL, point);
+}
+
+/* Those of more than half a block, unless somebody reads channels by their number. */
+static void test_parts_in_place(void **state) {
+    (void)state;
+    static const struct {
+        uint32_t n;
+        const uint32_t *kernel;
+        const char *reader, *ends;
+        int in_place;
+    } cases[] = {
+        {11, point, "{}", NULL, 1},  {44, point, "{\"strides\": [2, 2]}", NULL, 1},
+        {8, point, "{}", NULL, 0},   {44, point, "{\"groups\": 2}", NULL, 0},
+        {44, square, "{}", NULL, 0}, {44, point, "{}", "global_pool", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct model_maker maker;
+        maker_begin(&maker, 9, 8, 2);
+        maker_conv(&maker, "a", "input", square, 3, cases[i].n, 1, NULL);
+        maker_conv(&maker, "b", "a", point, cases[i].n, cases[i].n, 1, NULL);
+        maker_node(&maker, "concat", "joined", "a,b", NULL);
+        maker_conv(&maker, "last", "joined", cases[i].kernel,
+                   strstr(cases[i].reader, "groups") ? cases[i].n : 2 * cases[i].n, 32, 1, cases[i].reader);
+        if (cases[i].ends) maker_node(&maker, cases[i].ends, "end", "joined", "{\"kind\": \"avg\"}");
+        if (cases[i].ends) maker_node(&maker, cases[i].ends, "other", "last", "{\"kind\": \"avg\"}");
+        if (cases[i].ends) maker_node(&maker, "concat", "ends", "end,other", NULL);
+        maker_features(&maker, cases[i].ends ? "ends" : "last");
+        assert_int_equal(runs_by(&maker, POMONA_PRECISION_FP32, "joined", "in place"), cases[i].in_place);
+        check_graph(&maker, "parts in place");
+        maker_end(&maker);
+    }
+}
+
 /* ---- by channel ---- */
 
 /* Alone, folded into the convolution before it, folded twice, and not over a clamp. */
@@ -422,6 +488,8 @@ int main(void) {
         cmocka_unit_test(test_concat_is_not_copied),
         cmocka_unit_test(test_odd_concats),
         cmocka_unit_test(test_clamped_concat),
+        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_parts_in_place),
         cmocka_unit_test(test_inception_block),
         cmocka_unit_test(test_affine),
         cmocka_unit_test(test_layer_norm),

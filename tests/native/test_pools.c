@@ -187,12 +187,37 @@ static void test_refusals(void **state) {
     expect_refusal("global_pool", "{\"kind\": \"median\"}", POMONA_UNSUPPORTED, "layer pool: global_pool `median`");
 }
 
+/* A mean adds the other value itself; a maximum does not, nor does a mean that others read. */
+static void check_sum(const char *op, const char *padding, uint32_t channels, int read, int folds) {
+    struct model_maker maker;
+    char attributes[96];
+    snprintf(attributes, sizeof attributes, "{\"pool\": [3, 3], \"strides\": [1, 1], \"padding\": %s}", padding);
+    maker_begin(&maker, 9, 7, channels);
+    maker_conv(&maker, "a", "input", square, 3, channels, 1, "{\"padding\": \"same\"}");
+    maker_node(&maker, op, "pool", "a", attributes);
+    maker_node(&maker, "add", "sum", "a,pool", NULL);
+    maker_node(&maker, "activation", "relu", "sum", "{\"kind\": \"relu\"}");
+    maker_node(&maker, "concat", "all", read ? "relu,pool" : "relu", NULL);
+    maker_features(&maker, "all");
+    assert_int_equal(runs_by(&maker, POMONA_PRECISION_FP32, "sum", "") < 0, folds);
+    check_graph(&maker, "sum with a pool");
+    maker_end(&maker);
+}
+
+static void test_sums(void **state) {
+    (void)state;
+    for (uint32_t channels = 1; channels < 50; channels += 7) {
+        check_sum("avg_pool", "\"same\"", channels, 0, 1);
+        check_sum("avg_pool", "[2, 0, 1, 1]", channels, 0, 1);
+        check_sum("avg_pool", "\"same\"", channels, 1, 0);
+        check_sum("max_pool", "\"same\"", channels, 0, 0);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_windows),
-        cmocka_unit_test(test_ceil),
-        cmocka_unit_test(test_global),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_windows), cmocka_unit_test(test_ceil),     cmocka_unit_test(test_global),
+        cmocka_unit_test(test_sums),    cmocka_unit_test(test_refusals),
     };
     int missing = level_missing();
     return missing ? missing : cmocka_run_group_tests(tests, NULL, NULL);

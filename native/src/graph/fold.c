@@ -8,6 +8,7 @@
 #include "layers/conv_bf16.h"
 #include "layers/conv_digits.h"
 #include "layers/conv_gate.h"
+#include "layers/conv_method.h"
 #include "layers/depthwise_rows.h"
 
 static void count_users(struct pm_graph *graph) {
@@ -172,6 +173,36 @@ static void find_pairs(struct pm_graph *graph) {
     }
 }
 
+/* Whether all that read a value could read it in parts; with `part`, it and what is made of it slot by slot become such
+ * maps. */
+static int read_in_parts(struct pm_graph *graph, const struct pm_plan *plan, struct pm_node *node, uint32_t part) {
+    if (graph->features == node->value) return 0;
+    if (part) node->part = part;
+    for (uint32_t i = (uint32_t)node->value; i < graph->node_count; i++) {
+        struct pm_node *reader = &graph->nodes[i];
+        for (uint32_t j = 0; j < reader->input_count; j++) {
+            if (reader->inputs[j] != node->value) continue;
+            int keeps = reader->layer->takes & PM_KEEPS_SLOTS && reader->input_count == 1 &&
+                        read_in_parts(graph, plan, reader, part);
+            if (!keeps && (j > 0 || !pm_conv_takes_parts(reader, plan, &node->shape))) return 0;
+        }
+    }
+    return 1;
+}
+
+/* Parts of one size that do not fill whole blocks: with gaps between them they can be written where they belong. */
+static void find_parts(struct pm_graph *graph, const struct pm_plan *plan) {
+    for (uint32_t i = 0; i < graph->node_count; i++) {
+        struct pm_node *node = &graph->nodes[i];
+        if (node->folded || !(node->layer->takes & PM_IS_CONCAT)) continue;
+        uint32_t part = node->shape.channels / node->input_count;
+        int fits = node->input_count > 1 && part % PM_BLOCK > 0 && part > PM_BLOCK / 2;
+        for (uint32_t j = 0; j < node->input_count; j++)
+            fits = fits && pm_graph_shape(graph, node->inputs[j])->channels == part;
+        if (fits && read_in_parts(graph, plan, node, 0)) read_in_parts(graph, plan, node, part);
+    }
+}
+
 static int are_twins(const struct pm_node *a, const struct pm_node *b) {
     return a->layer == b->layer && a->input_count == b->input_count &&
            !memcmp(a->inputs, b->inputs, a->input_count * sizeof *a->inputs) &&
@@ -210,4 +241,5 @@ void pm_graph_fold(struct pm_graph *graph, const struct pm_plan *plan) {
     make_whole(graph, plan);
     find_producers(graph, plan);
     if (rounds) find_pairs(graph);
+    find_parts(graph, plan);
 }

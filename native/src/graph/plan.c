@@ -61,8 +61,9 @@ static uint32_t input_block(const struct pm_graph *graph) {
  * writes over slots that belong to no channel of it. */
 static void find_homes(const struct pm_node *node, struct life *lives) {
     uint32_t channel = 0;
-    for (uint32_t j = 0; j < node->input_count; channel += lives[node->inputs[j++]].map->shape.channels) {
+    for (uint32_t j = 0, slots; j < node->input_count; j++, channel += slots) {
         struct life *part = &lives[node->inputs[j]];
+        slots = node->part ? pm_part_room(node->part) : part->map->shape.channels;
         if (part->value == 0 || part->home >= 0 || part->view >= 0 || channel % PM_BLOCK) continue;
         if (node->unclamped >> j & 1) continue;
         part->home = node->value;
@@ -102,6 +103,12 @@ static void find_views(const struct pm_graph *graph, struct life *lives) {
     }
 }
 
+static void lay_parts(struct pm_map *map, uint32_t part) {
+    map->part = part;
+    map->room = pm_part_room(part);
+    map->shape.channels = map->shape.channels / part * map->room;
+}
+
 /* lives[] by value: who reads it last, and where it may lie. */
 static void find_lives(const struct pm_graph *graph, struct pm_map *maps, struct life *lives) {
     for (uint32_t v = 0; v <= graph->node_count; v++) {
@@ -110,6 +117,7 @@ static void find_lives(const struct pm_graph *graph, struct pm_map *maps, struct
         maps[v] = (struct pm_map){.shape = *pm_graph_shape(graph, (int)v), .block = v ? PM_BLOCK : input_block(graph)};
         maps[v].pairs = v && graph->nodes[v - 1].pairs;
         if (maps[v].pairs) maps[v].shape.channels /= 2;
+        if (v && graph->nodes[v - 1].part) lay_parts(&maps[v], graph->nodes[v - 1].part);
     }
     lives[graph->features].last = (int)graph->node_count + 1;
     maps[0].unit = graph->whole ? graph->unit : NULL;

@@ -95,19 +95,26 @@ void pomona_session_close(pomona_session *session) {
 
 size_t pomona_session_output_length(const pomona_session *session) { return session ? session->output_length : 0; }
 
-/* The arena is shared by values in turn, so a halo must be zeroed anew before its value is read. */
+/* Mostly a few pixels of a block, one line each: less than a call would take. */
+static void clear(char *from, size_t bytes) {
+    for (; bytes >= PM_ALIGNMENT; bytes -= PM_ALIGNMENT, from += PM_ALIGNMENT) memset(from, 0, PM_ALIGNMENT);
+    if (bytes) memset(from, 0, bytes);
+}
+
+/* The arena is shared by values in turn, so a halo must be zeroed anew before its value is read. What stands right of a
+ * row and left of the next one is one run. */
 static void clear_halo(const struct pm_map *map, float *slice) {
-    size_t row_bytes = (size_t)map->row_stride * sizeof(float);
-    size_t left = pm_map_bytes(map, map->halo[PM_LEFT]), right = pm_map_bytes(map, map->halo[PM_RIGHT]);
+    const size_t row = (size_t)map->row_stride * sizeof(float), pixels = pm_map_bytes(map, map->shape.width);
+    const size_t left = pm_map_bytes(map, map->halo[PM_LEFT]), right = pm_map_bytes(map, map->halo[PM_RIGHT]);
+    const size_t top = map->halo[PM_TOP] * row + left, bottom = map->halo[PM_BOTTOM] * row + right;
+    const size_t between = left || right ? row - pixels : 0;
+    if (top + bottom == 0) return;
     for (ptrdiff_t block = 0; block < pm_map_blocks(map); block++) {
-        char *row = (char *)(slice + map->offset + block * map->block_stride);
-        memset(row, 0, map->halo[PM_TOP] * row_bytes);
-        row += map->halo[PM_TOP] * row_bytes;
-        for (uint32_t y = 0; (left || right) && y < map->shape.height; y++) {
-            memset(row + y * row_bytes, 0, left);
-            memset(row + y * row_bytes + left + pm_map_bytes(map, map->shape.width), 0, right);
-        }
-        memset(row + map->shape.height * row_bytes, 0, map->halo[PM_BOTTOM] * row_bytes);
+        char *at = (char *)(slice + map->offset + block * map->block_stride);
+        memset(at, 0, top);
+        at += top;
+        for (uint32_t y = 1; y < map->shape.height; y++, at += row) clear(at + pixels, between);
+        memset(at + pixels, 0, bottom);
     }
 }
 

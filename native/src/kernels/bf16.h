@@ -66,10 +66,12 @@ static inline int pm_bf16_weight_lists(int stride) { return stride == 1 ? 2 : 1;
 typedef void pm_bf16_couple_row(float *couples, const float *from, ptrdiff_t pixels, float low, float high);
 pm_bf16_couple_row pm_bf16_couple_row_avx512;
 extern const struct pm_bf16_depthwise pm_bf16_couples_avx512[];
+extern const struct pm_conv_tiling pm_conv_half_bf16;
 
 struct pm_bf16_kernels {
     const char *name;
     struct pm_conv_tiling conv[PM_CONV_TILINGS_MAX]; /* each takes all segments as one partial sum */
+    const struct pm_conv_tiling *half;               /* NULL, or of halves, for windows side by side; no couples */
     pm_bf16_narrow *narrow;
     pm_bf16_narrow_half *narrow_half;
     const struct pm_depthwise_variant *depthwise; /* in fp32, of one block; outputs become their halves of pairs */

@@ -10,7 +10,7 @@
 /* Sum and middle of 7 pixels fill 14 of 16 or 32 registers, and the maps of the common networks are 7 x 2^n wide. */
 #define DEPTHWISE_PIXELS 7
 
-#define DEPTHWISE_WIDTH_MAX 5 /* of windows with a routine of their own */
+#define DEPTHWISE_WIDTH_MAX 7 /* of windows with a routine of their own */
 
 #define ROWS_UNROLLED PM_PRAGMA(GCC unroll 5)
 
@@ -59,6 +59,12 @@ static const double *depthwise_widen(const float *weights, int taps, double *to)
         {"depthwise_" sums "_5x5_s1_" level, wide, 5, PM_BLOCK, depthwise_5x5_s1_##real},                              \
         {"depthwise_" sums "_5x5_s2_" level, wide, 5, 2 * PM_BLOCK, depthwise_5x5_s2_##real}, {                        \
         "depthwise_" sums "_" level, wide, 0, 0, depthwise_any_##real                                                  \
+    }
+
+/* In fp32 alone: sums in fp64 are of at most PM_WIDE_DEPTH products. */
+#define DEPTHWISE_7X7(level, sums)                                                                                     \
+    {"depthwise_" sums "_7x7_s1_" level, 0, 7, PM_BLOCK, depthwise_7x7_s1_f32}, {                                      \
+        "depthwise_" sums "_7x7_s2_" level, 0, 7, 2 * PM_BLOCK, depthwise_7x7_s2_f32                                   \
     }
 
 #endif

@@ -120,6 +120,16 @@ static void REAL(depthwise_5x5_s2)(const struct pm_depthwise_row *r) {
     REAL(depthwise_row)(r, RV_PIXELS, 5, 5, PM_BLOCK, 2 * PM_BLOCK, 1);
 }
 
+#if RV_CENTRED
+static void REAL(depthwise_7x7_s1)(const struct pm_depthwise_row *r) {
+    REAL(depthwise_row)(r, RV_PIXELS, 7, 7, PM_BLOCK, PM_BLOCK, 1);
+}
+
+static void REAL(depthwise_7x7_s2)(const struct pm_depthwise_row *r) {
+    REAL(depthwise_row)(r, RV_PIXELS, 7, 7, PM_BLOCK, 2 * PM_BLOCK, 1);
+}
+#endif
+
 static void REAL(depthwise_any)(const struct pm_depthwise_row *r) {
     REAL(depthwise_row)(r, RV_PIXELS, r->kernel_height, r->kernel_width, r->input_tap, r->input_pixel, 0);
 }

@@ -106,7 +106,8 @@ struct pm_depthwise_variant {
 
 /* `pixels` outputs in a row of one 16-channel block, each from the same count of pixels under its window. */
 struct pm_pool_row {
-    const float *input; /* origin of the first output pixel's window */
+    const float *input;    /* origin of the first output pixel's window */
+    const float *residual; /* NULL, or added to each mean; lies as the output */
     float *output;
     ptrdiff_t pixels;
     ptrdiff_t input_row;   /* floats between rows of the window */

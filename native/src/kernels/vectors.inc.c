@@ -13,7 +13,7 @@
 #include "kernels/winograd.inc.c"
 
 #define VECTOR_ROUTINES(level)                                                                                         \
-    PM_ROUTINES(level),                                                                                                \
-        .subtract = subtract,                                                                                          \
-        .depthwise = {DEPTHWISE_VARIANTS(#level, 0, f32, "f32"), DEPTHWISE_VARIANTS(#level, 1, f64, "f64acc")},        \
-        .winograd = WINOGRAD_FORMS(#level)
+    PM_ROUTINES(level), .subtract = subtract,                                                                          \
+                        .depthwise = {DEPTHWISE_7X7(#level, "f32"), DEPTHWISE_VARIANTS(#level, 0, f32, "f32"),         \
+                                      DEPTHWISE_VARIANTS(#level, 1, f64, "f64acc")},                                   \
+                        .winograd = WINOGRAD_FORMS(#level)

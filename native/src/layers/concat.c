@@ -21,11 +21,16 @@ static pomona_status infer(struct pm_node *node, const struct pm_shape *inputs, 
     return POMONA_OK;
 }
 
+/* Slots of input `j` in the value. */
+static uint32_t slots_of(const struct pm_node *node, const struct pm_plan *plan, uint32_t j) {
+    return node->part ? pm_part_room(node->part) : plan->maps[node->inputs[j]].shape.channels;
+}
+
 static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
     const struct pm_map *map = &plan->maps[node->value];
     (void)error;
     node->kernel = "in place";
-    for (uint32_t j = 0, first = 0; j < node->input_count; first += plan->maps[node->inputs[j++]].shape.channels)
+    for (uint32_t j = 0, first = 0; j < node->input_count; first += slots_of(node, plan, j++))
         if (plan->maps[node->inputs[j]].offset != map->offset + first / PM_BLOCK * (uint64_t)map->block_stride ||
             first % PM_BLOCK)
             node->kernel = "copy";
@@ -56,18 +61,22 @@ static void copy_map(const struct pm_node *node, const struct pm_run *run, float
     if (to + slot == from) return; /* written there already */
     for (uint32_t y = 0; y < map->shape.height; y++) {
         float *row = to + y * map->row_stride;
-        copy_slots(row + slot, from + y * source->row_stride, map->shape.width, count);
-        if (clamped) pm_epilogue_clamp_row(node, run, row, row);
+        const float *source_row = from + y * source->row_stride;
+        if (count < PM_BLOCK) copy_slots(row + slot, source_row, map->shape.width, count);
+        else if (!clamped) memcpy(row, source_row, map->shape.width * PM_BLOCK * sizeof *row);
+        if (clamped) pm_epilogue_clamp_row(node, run, row, count < PM_BLOCK ? row : source_row);
     }
 }
 
-/* All channels of a part, in runs that lie within one block both there and here. */
+/* All channels of a part, in runs that lie within one block both there and here; with the gap behind it, where it has
+ * one. */
 static void copy_part(const struct pm_node *node, const struct pm_run *run, float *to, const struct pm_map *part,
                       const float *from, uint32_t first, int clamped) {
     const struct pm_map *map = &run->plan->maps[node->value];
+    const uint32_t slots = node->part ? pm_part_room(node->part) : part->shape.channels;
     uint32_t channel = 0, count;
-    for (; channel < part->shape.channels; channel += count) {
-        uint32_t here = first + channel, left = part->shape.channels - channel;
+    for (; channel < slots; channel += count) {
+        uint32_t here = first + channel, left = slots - channel;
         count = PM_BLOCK - here % PM_BLOCK;
         if (count > PM_BLOCK - channel % PM_BLOCK) count = PM_BLOCK - channel % PM_BLOCK;
         if (count > left) count = left;
@@ -79,7 +88,7 @@ static void copy_part(const struct pm_node *node, const struct pm_run *run, floa
 static void run(const struct pm_node *node, const struct pm_run *run) {
     const struct pm_map *maps = run->plan->maps;
     for (uint32_t i = 0; i < run->count; i++)
-        for (uint32_t j = 0, first = 0; j < node->input_count; first += maps[node->inputs[j++]].shape.channels)
+        for (uint32_t j = 0, first = 0; j < node->input_count; first += slots_of(node, run->plan, j++))
             copy_part(node, run, pm_value(run, node->value, i), &maps[node->inputs[j]],
                       pm_value(run, node->inputs[j], i), first, node->unclamped >> j & 1);
 }

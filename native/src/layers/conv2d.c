@@ -29,6 +29,7 @@ static pomona_status infer(struct pm_node *node, const struct pm_shape *inputs, 
 }
 
 static const struct pm_conv_method *choose(const struct pm_node *node, const struct pm_plan *plan) {
+    if (plan->maps[node->inputs[0]].part) return &pm_conv_direct;
     if (pm_conv_winograd_suits(node, plan)) return &pm_conv_winograd;
     return pm_conv_strassen_suits(node, plan, &plan->maps[node->inputs[0]].shape) ? &pm_conv_strassen : &pm_conv_direct;
 }

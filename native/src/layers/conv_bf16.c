@@ -84,6 +84,8 @@ static struct pm_map gathered_map(const struct pm_node *node, const struct pm_ma
 static struct pm_map paired_map(const struct pm_map *in) {
     struct pm_map pairs = {.shape = in->shape, .block = PM_BLOCK, .row_stride = in->row_stride};
     pairs.shape.channels /= 2;
+    pairs.part = (in->part + 1) / 2;
+    pairs.room = in->room / 2;
     return pairs;
 }
 

@@ -82,13 +82,18 @@ static void choose_runs(const struct pm_node *node, const struct pm_plan *plan, 
 
 static int is_precise(const struct pm_node *node, const struct pm_plan *plan) {
     const struct pm_window *window = &node->window;
-    uint32_t channels = plan->maps[node->inputs[0]].shape.channels;
-    return pm_is_wide(node, plan, (uint64_t)window->kernel[0] * window->kernel[1] * (channels / window->groups));
+    return pm_is_wide(node, plan, (uint64_t)window->kernel[0] * window->kernel[1] * pm_panels_channels(node));
 }
 
 static const struct pm_conv_tiling *kernels_of(const struct pm_plan *plan, const struct pm_map *in, int slices) {
     if (in->digits) return pm_conv_digits(plan->kernels);
     return slices ? plan->bf16->conv : plan->kernels->conv;
+}
+
+/* Of a level's tilings for the last half of a block, or NULL. What is banded may be stored as couples. */
+static const struct pm_conv_tiling *half_of(const struct pm_node *node, const struct pm_plan *plan, int slices) {
+    if (slices) return node->banded ? NULL : plan->bf16->half;
+    return plan->kernels->half;
 }
 
 static struct pm_tilings choose_tilings(const struct pm_node *node, const struct pm_plan *plan, const struct pm_map *in,
@@ -99,7 +104,7 @@ static struct pm_tilings choose_tilings(const struct pm_node *node, const struct
     int precise = is_precise(node, plan), wide = precise && !in->unit;
     ptrdiff_t input_pixel = in->digits ? PM_DIGITS_PIXEL : (ptrdiff_t)(window.stride[1] * in->block);
     const struct pm_conv_tiling *list = kernels_of(plan, in, slices);
-    int halves = !slices && !wide && window.groups == 1 && input_pixel == PM_BLOCK;
+    int halves = !wide && window.groups == 1 && input_pixel == PM_BLOCK;
     return (struct pm_tilings){
         .in = in,
         .window = window,
@@ -108,7 +113,7 @@ static struct pm_tilings choose_tilings(const struct pm_node *node, const struct
         .digits = in->digits,
         .broad = pm_conv_tiling(list, wide, blocks, input_pixel),
         .narrow = pm_conv_tiling(list, wide, 1, input_pixel),
-        .half = halves ? plan->kernels->half : NULL,
+        .half = halves ? half_of(node, plan, slices) : NULL,
         .whole_blocks = slices && plan->bf16->whole_blocks,
         .passes = pm_panels_passes(in, slices, precise),
     };
@@ -275,6 +280,11 @@ static void run(const struct pm_node *node, const struct pm_run *run) {
         }
     }
     pm_conv_direct_leave(node, run);
+}
+
+int pm_conv_takes_parts(const struct pm_node *node, const struct pm_plan *plan, const struct pm_shape *in) {
+    return node->layer == pm_layer_find("conv2d") && node->window.groups == 1 && pm_window_is_pixel(&node->window) &&
+           !node->gate && !node->prologue && !pm_conv_strassen_suits(node, plan, in);
 }
 
 void pm_conv_direct_enter(const struct pm_node *node, const struct pm_run *run, uint32_t image) {

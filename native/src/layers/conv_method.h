@@ -16,6 +16,9 @@ struct pm_conv_method {
 /* Any convolution, in fp32, in fp64 or in bf16. */
 extern const struct pm_conv_method pm_conv_direct;
 
+/* The node, whose input has that shape, is a 1x1 convolution that the direct method would run on a map in parts. */
+int pm_conv_takes_parts(const struct pm_node *node, const struct pm_plan *plan, const struct pm_shape *in);
+
 /* A part of a direct convolution whose node is banded: rows of its value by one panel of its output channels. */
 struct pm_panel;
 struct pm_conv_part {

@@ -10,6 +10,11 @@
 
 static uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
+uint32_t pm_panels_channels(const struct pm_node *node) {
+    const struct pm_tensor *kernel = pm_weight(node, "kernel");
+    return (uint32_t)(kernel->count / (kernel->dims[0] * kernel->dims[1] * node->shape.channels));
+}
+
 /* Slots of a pixel, those past the last channel included. */
 static uint32_t slots_of(const struct pm_map *map) { return pm_map_blocks(map) * map->block; }
 
@@ -24,6 +29,15 @@ static uint32_t columns_together(const struct pm_tilings *tilings, const struct 
     return block != PM_BLOCK && window->dilation[1] == 1 && panel->to - panel->from == block ? window->kernel[1] : 1;
 }
 
+/* Where the run of channels ends that begins with this one, and none of its block or its part does. */
+static uint32_t run_end(const struct pm_tilings *tilings, const struct pm_panel *panel, uint32_t channel) {
+    const struct pm_map *in = tilings->in;
+    uint32_t end = smaller(channel - channel % in->block + in->block, panel->to);
+    if (!in->room || tilings->whole_blocks) return end;
+    uint32_t gap = channel - channel % in->room + in->part;
+    return channel < gap ? smaller(end, gap) : channel;
+}
+
 static void each_segment(const struct pm_tilings *tilings, const struct pm_panel *panel, segment_visit *visit,
                          void *context) {
     const struct pm_map *in = tilings->in;
@@ -31,7 +45,11 @@ static void each_segment(const struct pm_tilings *tilings, const struct pm_panel
     uint32_t together = columns_together(tilings, panel);
     for (uint32_t channel = panel->from, next; channel < panel->to; channel = next) {
         uint32_t block = channel / in->block, inside = channel % in->block;
-        next = smaller(channel - inside + in->block, panel->to);
+        next = run_end(tilings, panel, channel);
+        if (next == channel) {
+            next += in->room - channel % in->room;
+            continue;
+        }
         for (uint32_t ky = 0; ky < window->kernel[0]; ky++)
             for (uint32_t kx = 0; kx < window->kernel[1]; kx += together) {
                 ptrdiff_t offset = block * in->block_stride + (ptrdiff_t)(ky * window->dilation[0]) * in->row_stride +
@@ -177,6 +195,7 @@ struct packing {
     const float *kernel;
     uint32_t depth, outputs; /* of a group: numbers or pairs of a pixel, and channels */
     uint32_t floats;         /* of such a pixel: the last pair may want one */
+    uint32_t part, room;     /* floats and numbers of a part, of which a pixel is one where the map has none */
     uint32_t channels;       /* of a group in the file's kernel */
     float *to;
     uint32_t first, count; /* output channels of the panel */
@@ -226,30 +245,34 @@ static int digit_of(const struct packing *p, uint64_t row, uint32_t out) {
     return (int)(p->pass == 0 ? rint(ldexp(weight - high, PM_DIGIT_BITS)) : high);
 }
 
-/* What the kernels multiply with number `row` of the input: a weight, or those of a pair. */
-static float number_of(const struct packing *p, uint64_t row, uint32_t out) {
-    if (!p->tilings->slices && !p->tilings->digits) return (float)part_of(p, row, out);
-    uint64_t inside = 2 * (row % p->depth), first = row / p->depth * p->floats + inside;
-    int both = inside + 1 < p->floats;
+/* What the kernels multiply with number `channel` of the input under a tap: a weight, or those of a pair. */
+static float number_of(const struct packing *p, uint64_t tap, uint32_t channel, uint32_t out) {
+    const int alone = !p->tilings->slices && !p->tilings->digits;
+    uint32_t inside = channel % p->room * (alone ? 1 : 2);
+    uint64_t first = tap * p->floats + channel / p->room * p->part + inside;
+    int both = inside + 1 < p->part;
+    if (inside >= p->part) return 0;
+    if (alone) return (float)part_of(p, first, out);
     if (p->tilings->digits) return pm_digit_pair(digit_of(p, first, out), both ? digit_of(p, first + 1, out) : 0);
     int slice = products[product_of(p->tilings, p->pass)].weight;
     float even = (float)weight_at(p, first, out), odd = both ? (float)weight_at(p, first + 1, out) : 0;
     return pm_bf16_pair(pm_bf16_rest(even, slice), pm_bf16_rest(odd, slice));
 }
 
-/* Zero past the last output, past the last channel, and where a row belongs to another group than the output. */
+/* Zero past the last output, past the last channel, in gaps between parts, and where a row belongs to another group
+ * than the output. */
 static void pack_segment(void *context, ptrdiff_t offset, uint64_t row, ptrdiff_t length) {
     (void)offset;
     struct packing *p = context;
     const struct pm_map *in = p->tilings->in;
     for (uint64_t end = row + (uint64_t)length; row < end; row++, p->to += p->count) {
         uint32_t channel = (uint32_t)(row % slots_of(in)), group = channel / p->depth;
-        uint64_t kernel_row = row / slots_of(in) * p->depth + channel % p->depth;
         uint32_t begin = group * p->outputs, first = begin > p->first ? begin : p->first;
         uint32_t last = smaller(begin + p->outputs, p->first + p->count);
         memset(p->to, 0, p->count * sizeof *p->to);
         if (channel >= in->shape.channels) continue;
-        for (uint32_t c = first; c < last; c++) p->to[c - p->first] = number_of(p, kernel_row, c);
+        for (uint32_t c = first; c < last; c++)
+            p->to[c - p->first] = number_of(p, row / slots_of(in), channel % p->depth, c);
     }
 }
 
@@ -264,8 +287,10 @@ void pm_panels_pack(const struct pm_node *node, const struct pm_tilings *tilings
     struct packing p = {.node = node, .tilings = tilings, .kernel = pm_weight(node, "kernel")->data, .to = packed};
     p.depth = tilings->in->shape.channels / node->window.groups;
     p.outputs = node->shape.channels / node->window.groups;
-    p.channels = (uint32_t)pm_weight(node, "kernel")->dims[2];
+    p.channels = pm_panels_channels(node);
     p.floats = p.channels * (node->window.kernel[1] / tilings->window.kernel[1]);
+    p.room = tilings->in->room ? tilings->in->room : p.depth;
+    p.part = p.floats / (p.depth / p.room);
     for (uint32_t i = 0; i < panels->count; i++) {
         const struct pm_panel *panel = &panels->list[i];
         p.first = panel->block * PM_BLOCK;

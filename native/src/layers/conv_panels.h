@@ -9,6 +9,9 @@
 
 #include "layers/layer.h"
 
+/* Input channels that one output sees, whatever slots they have. */
+uint32_t pm_panels_channels(const struct pm_node *node);
+
 struct pm_tilings {
     /* Input and window as the kernels see them, in floats or in pairs (kernels/bf16.h, kernels/digits.h). */
     const struct pm_map *in;

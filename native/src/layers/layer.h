@@ -26,12 +26,15 @@ struct pm_shape {
  * (y, x) is at origin + (c / block) x block_stride + y x row_stride + x x block + c % block. `block` is PM_BLOCK, or
  * the number of channels for a network's input that only convolutions read: plain height x width x channels. The halo
  * is zero. A map of pairs counts them for channels: what has no use but in bf16 is written so (kernels/bf16.h).
+ * A map in parts has gaps: of each `room` of its channels, whole blocks of floats, the first `part` are there, and the
+ * others may hold anything finite. `channels` counts them all.
  * A map of digits is the network's input for layers/conv_digits.h: its numbers are int16, two in the room of a float,
  * each row begins with a float, and its origin is the corner of its halo. */
 struct pm_map {
     struct pm_shape shape;
     uint32_t block;
     int pairs, digits;
+    uint32_t part, room; /* 0: no parts */
     uint32_t halo[4];
     ptrdiff_t origin, row_stride, block_stride;
     uint64_t offset, size; /* of the whole, halo included */
@@ -41,6 +44,9 @@ struct pm_map {
 static inline uint32_t pm_map_blocks(const struct pm_map *map) {
     return (map->shape.channels + map->block - 1) / map->block;
 }
+
+/* Slots of a part of so many channels that begins and ends with a block. */
+static inline uint32_t pm_part_room(uint32_t channels) { return (channels + PM_BLOCK - 1) / PM_BLOCK * PM_BLOCK; }
 
 /* Bytes of so many pixels in a row of one block. */
 static inline size_t pm_map_bytes(const struct pm_map *map, uint32_t pixels) {
@@ -80,6 +86,7 @@ struct pm_node {
     int gate;                 /* 0, or a value of one pixel that its first input is multiplied by, see conv_gate.h */
     struct pm_node *prologue; /* NULL, or a folded node that it does to its input while it rounds that in bf16 */
     int pairs;                /* its value is a map of pairs */
+    uint32_t part;            /* 0, or its value is a map in parts of so many channels */
     struct pm_shape shape;    /* of its value, in channels */
     int spread;               /* the second of its inputs is 1 x 1 x channels and meets every pixel of the first */
     uint32_t users;           /* readers of its value, the graph's output included */
@@ -150,7 +157,8 @@ enum {
     PM_TAKES_GATE = 1024,      /* a product with one pixel before it is folded into `gate` */
     PM_IS_CROP = 2048,         /* its value is its input less window.padding: it may lie there */
     PM_IS_PAD = 4096,          /* its value is its input and window.padding as pixels: a halo may be them */
-    PM_GIVES_PAIRS = 8192      /* can write a map of pairs */
+    PM_GIVES_PAIRS = 8192,     /* can write a map of pairs */
+    PM_KEEPS_SLOTS = 16384     /* does to all slots of a pixel the same: a map in parts becomes another one */
 };
 
 /* Errors made early pass through all that follows, and a short sum costs little: the first layers of a network are

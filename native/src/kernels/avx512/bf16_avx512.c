@@ -86,13 +86,15 @@ void pm_bf16_couple_row_avx512(float *couples, const float *from, ptrdiff_t pixe
 
 #include "kernels/depthwise.h"
 
-const struct pm_depthwise_variant pm_bf16_depthwise_avx512[] = {DEPTHWISE_VARIANTS("avx512", 0, f32, "pairs")};
+const struct pm_depthwise_variant pm_bf16_depthwise_avx512[] = {DEPTHWISE_7X7("avx512", "pairs"),
+                                                                DEPTHWISE_VARIANTS("avx512", 0, f32, "pairs")};
 
 const struct pm_bf16_kernels pm_bf16_kernels_avx512 = {
     .name = "avx512",
     .conv = {CONV_TILING(14, 2, 16, "conv_bf16_14x32_s1_avx512"), CONV_TILING(14, 2, 32, "conv_bf16_14x32_s2_avx512"),
              CONV_TILING(14, 2, 0, "conv_bf16_14x32_avx512"), CONV_TILING(14, 1, 16, "conv_bf16_14x16_s1_avx512"),
              CONV_TILING(14, 1, 32, "conv_bf16_14x16_s2_avx512"), CONV_TILING(14, 1, 0, "conv_bf16_14x16_avx512")},
+    .half = &pm_conv_half_bf16,
     .narrow = pm_bf16_narrow_avx512,
     .narrow_half = pm_bf16_narrow_half_avx512,
     .depthwise = pm_bf16_depthwise_avx512,

@@ -103,7 +103,8 @@ static void avg_pool(const struct pm_pool_row *r) {
         double total = 0;
         for (int y = 0; y < r->height; y++)
             for (int x = 0; x < r->width; x++) total += window[y * r->input_row + x * PM_BLOCK];
-        r->output[i] = clamp((float)(total / r->divisor), r->low, r->high);
+        double mean = total / r->divisor;
+        r->output[i] = clamp((float)(r->residual ? mean + r->residual[i] : mean), r->low, r->high);
     }
 }
 
