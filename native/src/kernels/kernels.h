@@ -107,14 +107,13 @@ struct pm_depthwise_variant {
 /* `pixels` outputs in a row of one 16-channel block, each from the same count of pixels under its window. */
 struct pm_pool_row {
     const float *input;    /* origin of the first output pixel's window */
-    const float *residual; /* NULL, or added to each mean; lies as the output */
+    const float *residual; /* NULL, or what is added to the mean or the greatest, as the output lies */
     float *output;
     ptrdiff_t pixels;
     ptrdiff_t input_row;   /* floats between rows of the window */
     ptrdiff_t input_pixel; /* floats between the windows of two neighbouring outputs */
     int height, width;     /* of the window */
     float divisor;         /* of the sum, for a mean */
-    const float *residual; /* NULL, or what is added to a greatest value, pixel by pixel as the output lies */
     float low, high;
 };
 
