@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Convolution tile: `pixels` x `vectors` partial sums stay in registers over partial_segments segments, then join
- * their totals in memory.
- * Weights of a whole network come from the L3 cache or beyond: a tile brings those of the next panel to the L2 cache, a
- * line or two a step, since in bursts they would wait for each other. Registers: the sums + `vectors` of weights; the
- * input is broadcast from memory, one cache line a pixel and block. The shift comes last: a large one at the start
- * would cost every partial sum its low bits.
+ * their totals in memory. Weights of a whole network come from the L3 cache or beyond: a tile brings those of the next
+ * panel to the L2 cache, a line or two a step, since in bursts they would wait for each other. Registers: the sums +
+ * `vectors` of weights; the input is broadcast from memory, one cache line a pixel and block. The shift comes last: a
+ * large one at the start would cost every partial sum its low bits.
  *
  * Contract: 1 <= pixels <= PM_CONV_PIXELS_MAX, vectors a multiple of PM_VB, or half of it; these and a non-zero
  * distance are constants after inlining. */
