@@ -12,8 +12,6 @@
 
 #define DEPTHWISE_WIDTH_MAX 7 /* of windows with a routine of their own */
 
-#define ROWS_UNROLLED PM_PRAGMA(GCC unroll 5)
-
 #define REAL(name) name##_f32
 #define RV vf
 #define RV_LANES PM_VL

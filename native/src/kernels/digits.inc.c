@@ -30,9 +30,7 @@ static inline vf digits_join(digits_vector low, digits_vector high) {
     return VFMA((vf)DIGITS(cvtepi32_ps)(upper), unit, (vf)DIGITS(cvtepi32_ps)(lower));
 }
 
-typedef int32_t digits_pair __attribute__((may_alias));
-
-#define CONV_BROADCAST(from) ((vf)DIGITS(set1_epi32)(*(const digits_pair *)(from)))
+#define CONV_BROADCAST VREPEAT
 #define CONV_MULTIPLY_ADD(sum, x, weight)                                                                              \
     ((vf)DIGITS_MULTIPLY_ADD((digits_vector)(sum), (digits_vector)(x), (digits_vector)(weight)))
 #define CONV_PART(sum) (sum)

@@ -19,6 +19,9 @@ typedef float vf __attribute__((vector_size(PM_VL * 4), aligned(4), may_alias));
 /* The bits of its numbers. */
 typedef int32_t vbits __attribute__((vector_size(PM_VL * 4), may_alias));
 
+/* The bits of one. */
+typedef int32_t vlane __attribute__((may_alias));
+
 /* As many doubles as fit a vector: half as many lanes. Converted by intrinsics: GCC 12 takes __builtin_convertvector
  * apart. */
 typedef double vd __attribute__((vector_size(PM_VL * 4), may_alias));
@@ -32,6 +35,7 @@ typedef double vd __attribute__((vector_size(PM_VL * 4), may_alias));
 #define VPICK(table, which) ((vbits)_mm512_permutexvar_epi32((__m512i)(which), (__m512i)(table)))
 #define VDROP(v, x, least)                                                                                             \
     ((vf)_mm512_maskz_mov_ps(_mm512_cmp_ps_mask((__m512)(x), (__m512)(least), _CMP_NLT_UQ), (__m512)(v)))
+#define VREPEAT(p) ((vf)_mm512_set1_epi32(*(const vlane *)(p)))
 #define VJOIN(p, q) ((vf)_mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps(p)), _mm256_loadu_ps(q), 1))
 #define DCHOOSE(a, b, which) ((vd)_mm512_##which##_pd((__m512d)(a), (__m512d)(b)))
 #define DLOAD(p) ((vd)_mm512_cvtps_pd(_mm256_loadu_ps(p)))
@@ -40,6 +44,7 @@ typedef double vd __attribute__((vector_size(PM_VL * 4), may_alias));
 #define VMAX(a, b) ((vf)_mm256_max_ps((__m256)(a), (__m256)(b)))
 #define VMIN(a, b) ((vf)_mm256_min_ps((__m256)(a), (__m256)(b)))
 #define VFMA(a, b, c) ((vf)_mm256_fmadd_ps((__m256)(a), (__m256)(b), (__m256)(c)))
+#define VREPEAT(p) ((vf)_mm256_set1_epi32(*(const vlane *)(p)))
 #define VWHOLE(v) ((vbits)_mm256_cvtps_epi32((__m256)(v)))
 #define VPICK(table, which) ((vbits)_mm256_permutevar8x32_epi32((__m256i)(table), (__m256i)(which)))
 #define DCHOOSE(a, b, which) ((vd)_mm256_##which##_pd((__m256d)(a), (__m256d)(b)))
@@ -60,7 +65,8 @@ typedef double vd __attribute__((vector_size(PM_VL * 4), may_alias));
 #define DMIN(a, b) DCHOOSE(a, b, min)
 #define DCLAMP(v, low, high) DMIN(high, DMAX(low, v))
 
-/* VJOIN: the 8 numbers at p, then those at q.
+/* VREPEAT: the bits at p, of a float or of a pair in its room, in every lane.
+ * VJOIN: the 8 numbers at p, then those at q.
  * VPICK: of the numbers of a table, as many as a vector has, each lane takes that of its lowest bits. */
 #define VLOAD(p) (*(const vf *)(p))
 #define VSTORE(p, v) (*(vf *)(p) = (v))
@@ -70,6 +76,7 @@ typedef double vd __attribute__((vector_size(PM_VL * 4), may_alias));
 
 #define PM_PRAGMA(text) _Pragma(#text)
 #define UNROLL PM_PRAGMA(GCC unroll 32)
+#define ROWS_UNROLLED PM_PRAGMA(GCC unroll 5) /* of windows up to 5x5 whole */
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 /* A vector register, for asm. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Sum of two values, folded into the convolution or the mean that makes one of them where nobody else reads it. */
+/* Sum of two values, folded into the convolution or the pool that makes one of them where nobody else reads it. */
 #include "layers/layer.h"
 
 /* `before` is the later of the two, so that the other value is there when it runs. */

@@ -19,8 +19,8 @@ int pm_conv_bf16_gathers(const struct pm_node *node, const struct pm_plan *plan)
 struct pm_window pm_conv_bf16_window(const struct pm_node *node, const struct pm_plan *plan);
 
 /* The node's input as a map of pairs, with its distances between pixels and rows unless it is gathered, or unless 1x1
- * windows with a stride leave pixels out: what they see lies without gaps then. Its blocks hold
- * `floats` pairs, the first of them its origin; but where it is one already it is that of the plan. */
+ * windows with a stride leave pixels out: what they see lies without gaps then. Its blocks hold `floats` pairs, the
+ * first of them its origin; but where it is one already it is that of the plan. */
 struct pm_map pm_conv_bf16_map(const struct pm_node *node, const struct pm_plan *plan, uint64_t floats);
 
 /* Rounds blocks of floats two by two, of `channels` channels in all, as `first` says of the first two; blocks of pairs

@@ -276,8 +276,8 @@ static void multiply(const struct group *g) {
     struct pm_conv_tile tile = {
         .segments = w->segments,
         .segment_count = w->segment_count,
-        .partial_segments = w->bf16 ? w->product_blocks : pm_partial_segments(g->node),
-        .odd_segments = w->bf16 ? 0 : pm_odd_segments(g->node, w->product_blocks),
+        .partial_segments = w->bf16 ? w->segment_count : pm_partial_segments(g->node),
+        .odd_segments = w->bf16 ? 0 : pm_odd_segments(g->node, w->segment_count),
         .input_pixel = PM_BLOCK,
         .output_block = GROUP * PM_BLOCK,
     };

@@ -6,12 +6,10 @@
 #include "kernels/bf16.h"
 #include "kernels/couples.h"
 
-#define CONV_BROADCAST(from) ((vf)_mm512_set1_epi32(*(const pair_bits *)(from)))
+#define CONV_BROADCAST VREPEAT
 #define CONV_MULTIPLY_ADD(sum, x, weight) multiply_add_pairs(sum, weight, x)
 #define CONV_COUPLE couple
 #define DEPTHWISE_STORE store_half
-
-typedef int32_t pair_bits __attribute__((may_alias));
 
 #include "kernels/conv_tile.inc.c"
 

@@ -5,10 +5,8 @@
 #include "kernels/bf16.h"
 #include "kernels/simd.h"
 
-#define CONV_BROADCAST(from) ((vf)_mm256_set1_epi32(*(const pair_bits *)(from)))
+#define CONV_BROADCAST VREPEAT
 #define CONV_MULTIPLY_ADD(sum, x, weight) ((vf)_mm256_dpbf16_ps((__m256)(sum), (__m256bh)(weight), (__m256bh)(x)))
-
-typedef int32_t pair_bits __attribute__((may_alias));
 
 #include "kernels/conv_tile.inc.c"
 

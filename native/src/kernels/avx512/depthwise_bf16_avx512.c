@@ -10,7 +10,6 @@
 #include "kernels/couples.h"
 
 #define PIXELS 14
-#define ROWS_UNROLLED PM_PRAGMA(GCC unroll 5)
 #define COUPLES_MAX ((PM_BF16_WINDOW_MAX + 1) / 2) /* under one row of a window */
 
 /* The couple, counted from the first window's, with which the window of pixel i begins. */
