@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from pyspark.sql import SparkSession
 
 from support.built import jar_path
+from support.spark import QUICK_JVM
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +21,7 @@ def spark():
         .config("spark.jars", str(jar_path()))
         .config("spark.ui.enabled", "false")
         .config("spark.driver.memory", "1g")
+        .config("spark.driver.extraJavaOptions", QUICK_JVM)
         .config("spark.sql.shuffle.partitions", "2")
         .getOrCreate()
     )
