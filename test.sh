@@ -7,7 +7,8 @@ set -euo pipefail
 
 readonly RESULTS=$BUILD/test-results
 readonly SHARED=${POMONA_SHARED:-$TOP/../shared}
-readonly USUAL=(shell format ruff native jvm golden integration spark python)
+readonly USUAL=(shell format ruff native jvm integration spark golden python)
+readonly LANES=(1 2 3) # see lane_of
 readonly EXTRA=(asan tsan native-scalar native-avx2 golden-scalar golden-avx2 neon spark4)
 
 usage() {
@@ -114,12 +115,13 @@ prepare() {
     convert_mobilenet
 }
 
-# Suites of lane 0 run alone: they use every core, or, jvm, make the jars anew that others read. Those of lanes 1 and 2
-# leave half of two cores idle.
+# Suites of lane 0 run alone: they use every core, or, jvm, make the jars anew that others read. The other lanes run side
+# by side: their suites wait for programs that start, and many of them use one core.
 lane_of() {
     case $1 in
-        golden* | integration) echo 1 ;;
-        python | spark*) echo 2 ;;
+        integration) echo 1 ;;
+        spark*) echo 2 ;;
+        golden* | python) echo 3 ;;
         *) echo 0 ;;
     esac
 }
@@ -132,16 +134,15 @@ run_lane() {
 
 # Job control makes a process group of each lane, which an interrupt ends whole.
 run_lanes_side_by_side() {
-    local first second
+    local lane groups=()
     set -m
-    run_lane 1 &
-    first=$!
-    run_lane 2 &
-    second=$!
-    # shellcheck disable=SC2064 # the process ids of now
-    trap "kill -- -$first -$second; exit 130" INT TERM
-    wait "$first"
-    wait "$second"
+    for lane in "${LANES[@]}"; do
+        run_lane "$lane" &
+        groups+=($!)
+    done
+    # shellcheck disable=SC2064 # the groups of now
+    trap "kill -- ${groups[*]/#/-}; exit 130" INT TERM
+    for lane in "${groups[@]}"; do wait "$lane"; done
 }
 
 main() {
