@@ -8,8 +8,8 @@ set -euo pipefail
 readonly RESULTS=$BUILD/test-results
 readonly SHARED=${POMONA_SHARED:-$TOP/../shared}
 readonly USUAL=(shell format ruff native jvm integration spark golden python)
-readonly LANES=(1 2 3) # see lane_of
 readonly EXTRA=(asan tsan native-scalar native-avx2 golden-scalar golden-avx2 neon spark4)
+readonly LANES=(1 2 3) # see lane_of
 
 usage() {
     cat <<END

@@ -90,7 +90,7 @@ static const float rest_terms[] = {0x1.fffffep-2f, -0x1.5554b0p-3f, 0x1.555674p-
 ALWAYS_INLINE vf times_sigmoid(vf factor, vf x) {
     vf most = VMIN(VSET(MOST), x), rounder = VSET(ROUNDER / (1 << FRACTION_BITS));
     vf sum = VFMA(most, VSET(-LOG2_E), rounder), r = VFMA(sum - rounder, VSET(LN2_HIGH), most);
-    vf power = (vf)(VPICK(powers, sum) + ((vbits)sum << (23 - FRACTION_BITS)));
+    vf power = (vf)((vwords)VPICK(powers, sum) + ((vwords)sum << (23 - FRACTION_BITS)));
     vf rest = VFMA(r * r, POLYNOMIAL(r, rest_terms), -r);
     return VDROP(factor / (1.0f + VFMA(power, rest, power)), x, VSET(LOWEST));
 }

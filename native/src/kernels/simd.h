@@ -16,8 +16,9 @@
 
 typedef float vf __attribute__((vector_size(PM_VL * 4), aligned(4), may_alias));
 
-/* The bits of its numbers. */
+/* The bits of its numbers, and the same where sums wrap round. */
 typedef int32_t vbits __attribute__((vector_size(PM_VL * 4), may_alias));
+typedef uint32_t vwords __attribute__((vector_size(PM_VL * 4), may_alias));
 
 /* The bits of one. */
 typedef int32_t vlane __attribute__((may_alias));
