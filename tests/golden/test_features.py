@@ -21,6 +21,7 @@ MOBILENET_V2 = {
     "features_bilinear": ("--resample", "bilinear"),
     "features_nearest": ("--resample", "nearest"),
 }
+AVERAGES = [expected for expected, options in MOBILENET_V2.items() if "--pooling" not in options]
 BOUNDS = {"MobileNetV2": 2e-5, "EfficientNet-Lite0": 5e-5}
 
 
@@ -61,9 +62,12 @@ def test_vlen_weights_against_the_oracle(vlen_model, vlen_vectors):
     assert worst[-2] <= BOUNDS["MobileNetV2"] and worst[-1] <= 5e-5
 
 
-def test_vlen_weights_are_the_same_network(vlen_vectors):
-    """1.6e-5 from its weights' rounding (see above), the rest ours."""
-    assert worst_difference(vlen_vectors[0], material.reference("MobileNetV2")["features"]) <= 3e-5
+@pytest.mark.parametrize("expected", AVERAGES)
+def test_vlen_weights_give_the_reference(vlen_model, level, expected, tmp_path):
+    """Averages do; maxima cannot (see above)."""
+    options = MOBILENET_V2[expected]
+    found = features_by_cli(vlen_model, images_of("MobileNetV2"), tmp_path / "out.npy", *options, level=level)
+    assert worst_difference(found, material.reference("MobileNetV2")[expected]) <= BOUNDS["MobileNetV2"]
 
 
 @pytest.mark.parametrize("model", BOUNDS)
