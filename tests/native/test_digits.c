@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "guarded.h"
+#include "kernels/bf16.h"
 #include "kernels/digits.h"
 #include "naive_net.h"
 #include "net_check.h"
@@ -44,18 +45,19 @@ struct tile_case {
     struct guarded input, weights, affine, residual, output;
     struct pm_segment segments[2 * ROWS];
     struct pm_conv_tile tile;
-    int pixels, outputs, length;
+    int pixels, outputs, length, digits;
 };
 
 /* Rows one after the other, so that the last pair read is the last one. */
 static struct tile_case make_tile(const struct pm_conv_tiling *tiling, int pixels, int length, int way) {
     int at_end = way & 1, row = (pixels - 1) * PM_DIGITS_PIXEL + length;
     struct tile_case c = {.pixels = pixels, .outputs = tiling->blocks * PM_BLOCK, .length = length};
+    c.digits = way & 8 ? 1 : 2;
     ptrdiff_t output_block = (ptrdiff_t)pixels * PM_BLOCK + GAP;
     size_t floats = (size_t)((tiling->blocks - 1) * output_block + pixels * PM_BLOCK), outputs = (size_t)c.outputs;
-    for (int s = 0; s < 2 * ROWS; s++) c.segments[s] = (struct pm_segment){s % ROWS * row, length};
+    for (int s = 0; s < c.digits * ROWS; s++) c.segments[s] = (struct pm_segment){s % ROWS * row, length};
     c.input = random_pairs((size_t)(ROWS * row), WHOLE, at_end);
-    c.weights = random_pairs((size_t)(2 * ROWS * length) * outputs, HIGHEST, at_end);
+    c.weights = random_pairs((size_t)(c.digits * ROWS * length) * outputs, HIGHEST, at_end);
     c.affine = random_floats(2 * outputs, at_end);
     c.residual = random_floats(floats, at_end);
     c.output = guarded_floats(floats, at_end);
@@ -66,7 +68,7 @@ static struct tile_case make_tile(const struct pm_conv_tiling *tiling, int pixel
                                    .shift = c.affine.data + outputs,
                                    .residual = way & 2 ? c.residual.data : NULL,
                                    .output = c.output.data,
-                                   .segment_count = 2 * ROWS,
+                                   .segment_count = c.digits * ROWS,
                                    .partial_segments = ROWS,
                                    .input_pixel = PM_DIGITS_PIXEL,
                                    .output_block = output_block,
@@ -96,7 +98,8 @@ static int64_t sum_of(const struct tile_case *c, int digit, int pixel, int outpu
 /* The sums are exact; the conversion of each, their addition, scale and shift, and the residual round once each. */
 static void check_output(const struct tile_case *c, const char *name, int pixel, int output) {
     ptrdiff_t at = output / PM_BLOCK * c->tile.output_block + pixel * PM_BLOCK + output % PM_BLOCK;
-    double low = (double)sum_of(c, 0, pixel, output), high = (double)sum_of(c, 1, pixel, output) * 32768;
+    double low = (double)sum_of(c, 0, pixel, output);
+    double high = c->digits > 1 ? (double)sum_of(c, 1, pixel, output) * 32768 : 0;
     double product = (low + high) * c->tile.scale[output], residual = c->tile.residual ? c->tile.residual[at] : 0;
     double value = product + c->tile.shift[output] + residual;
     double bound = ldexp(3 * (fabs(high) + fabs(low)) * fabs((double)c->tile.scale[output]) + 2 * fabs(value) + 2, -24);
@@ -108,7 +111,7 @@ static void check_tiling(const struct pm_conv_tiling *tiling) {
     assert_int_equal(tiling->input_pixel, PM_DIGITS_PIXEL);
     for (int pixels = 1; pixels <= tiling->pixels; pixels++)
         for (int length = 1; length <= 17; length += length < 7 ? 1 : 5)
-            for (int way = 0; way < 8; way++) {
+            for (int way = 0; way < 16; way++) {
                 struct tile_case c = make_tile(tiling, pixels, length, way);
                 c.tile.segments = c.segments;
                 tiling->kernels[pixels - 1](&c.tile);
@@ -169,7 +172,7 @@ struct layer_case {
     uint32_t height, width, kernel[2], out;
     const char *attributes;
     double divide, subtract;
-    int digits; /* whether it runs in them */
+    enum { NO_DIGITS, IN_DIGITS, IN_BF16_ALONE } digits;
 };
 
 /* Everything exact in fp32 but for the weights, so that the reference's inputs are ours. */
@@ -189,9 +192,9 @@ static void begin_layer(struct model_maker *maker, const struct layer_case *c, u
     maker_features(maker, "norm");
 }
 
-static float *features(const struct model_maker *maker, const uint8_t *rgb) {
+static float *features(const struct model_maker *maker, pomona_precision precision, const uint8_t *rgb) {
     struct model_file file = maker_write(maker);
-    pomona_model *model = open_model(&file);
+    pomona_model *model = open_model_in(&file, precision);
     size_t length;
     float *found = run_images(model, rgb, 1, 1, &length);
     pomona_model_close(model);
@@ -201,21 +204,34 @@ static float *features(const struct model_maker *maker, const uint8_t *rgb) {
 
 static int level_has_digits(void) { return pm_conv_digits(pm_kernels_at_most(pm_cpu_allowed())) != NULL; }
 
-/* Sums as good as in fp64: found are 1.7e-7, from rounding the sum, its product and the result. */
-static void check_precise(const struct model_maker *maker, const struct layer_case *c) {
+/* That no output is further from fp64 than so much of the largest one. */
+static void check_near(const struct model_maker *maker, const struct layer_case *c, pomona_precision precision,
+                       double bound) {
     uint8_t *rgb = random_pixels(c->height, c->width, 1, 3);
     struct naive_map expected = naive_run(maker, rgb);
-    float *found = features(maker, rgb);
+    float *found = features(maker, precision, rgb);
     double largest = 0, worst = 0;
     for (int i = 0; i < expected.height * expected.width * expected.channels; i++) {
         double value = fabs(expected.values[i]), error = fabs(found[i] - expected.values[i]);
         largest = value > largest ? value : largest; /* GCC 12 for aarch64 breaks down over fmax here */
         worst = error > worst ? error : worst;
     }
-    if (!(worst <= 2.5e-7 * largest)) fail_msg("%ux%u: off by %g of %g", c->height, c->width, worst, largest);
+    if (!(worst <= bound * largest)) fail_msg("%ux%u: off by %g of %g", c->height, c->width, worst, largest);
     free(expected.values);
     free(found);
     free(rgb);
+}
+
+/* Sums as good as in fp64: found are 1.7e-7, from rounding the sum, its product and the result. */
+#define PRECISE 2.5e-7
+
+/* One digit is within 2^-15 of the largest weight of a channel; numbers of bf16 would be within 2^-9 of each. */
+#define ONE_DIGIT 1e-4
+
+static void check_bf16(const struct model_maker *maker, const struct layer_case *c) {
+    if (!pm_bf16_kernels()) return;
+    assert_int_equal(runs_by(maker, POMONA_PRECISION_BF16, "first", "i16"), c->digits != NO_DIGITS);
+    if (c->digits != NO_DIGITS) check_near(maker, c, POMONA_PRECISION_BF16, ONE_DIGIT);
 }
 
 static void check_layer(const struct layer_case *c, uint32_t seed) {
@@ -225,8 +241,10 @@ static void check_layer(const struct layer_case *c, uint32_t seed) {
              c->width, c->subtract, c->out, c->attributes);
     begin_layer(&maker, c, seed);
     assert_int_equal(check_graph(&maker, what), 1);
-    assert_int_equal(runs_by(&maker, POMONA_PRECISION_DEFAULT, "first", "i16"), c->digits && level_has_digits());
-    if (c->digits) check_precise(&maker, c);
+    assert_int_equal(runs_by(&maker, POMONA_PRECISION_DEFAULT, "first", "i16"),
+                     c->digits == IN_DIGITS && level_has_digits());
+    if (c->digits == IN_DIGITS) check_near(&maker, c, POMONA_PRECISION_DEFAULT, PRECISE);
+    check_bf16(&maker, c);
     maker_end(&maker);
 }
 
@@ -248,7 +266,7 @@ static void test_windows(void **state) {
         for (size_t k = 0; k < sizeof kernels / sizeof *kernels; k++)
             for (uint32_t width = 12; width <= 43; width += 7) {
                 struct layer_case c = {width / 3 + 7, width, {kernels[k][0], kernels[k][1]}, outs[(a + k + width) % 4],
-                                       attributes[a], 1,     width % 2 ? 127.5 : 0,          1};
+                                       attributes[a], 1,     width % 2 ? 127.5 : 0,          IN_DIGITS};
                 check_layer(&c, width);
             }
 }
@@ -258,11 +276,12 @@ static void test_others(void **state) {
     (void)state;
     const char *two = "{\"strides\": [2, 2]}";
     const struct layer_case cases[] = {
-        {19, 21, {3, 3}, 24, "{\"strides\": [2, 1]}", 1, 0, 0},
-        {19, 21, {3, 3}, 24, "{\"strides\": [1, 3]}", 1, 0, 0},
-        {19, 21, {3, 3}, 24, "{\"strides\": [2, 2], \"dilations\": [1, 2]}", 1, 0, 0},
-        {19, 21, {4, 3}, 24, two, 1, 0, 0},
-        {19, 21, {3, 3}, 24, two, 1, 100.25, 0},
+        {19, 21, {3, 3}, 24, "{\"strides\": [2, 1]}", 1, 0, NO_DIGITS},
+        {19, 21, {3, 3}, 24, "{\"strides\": [1, 3]}", 1, 0, NO_DIGITS},
+        {19, 21, {3, 3}, 24, "{\"strides\": [2, 2], \"dilations\": [1, 2]}", 1, 0, NO_DIGITS},
+        {19, 21, {4, 3}, 24, two, 1, 0, IN_BF16_ALONE},
+        {25, 31, {7, 7}, 40, "{\"strides\": [2, 2], \"padding\": [3, 3, 3, 3]}", 1, 0, IN_BF16_ALONE},
+        {19, 21, {3, 3}, 24, two, 1, 100.25, NO_DIGITS},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_layer(&cases[i], 5);
 }
@@ -270,7 +289,8 @@ static void test_others(void **state) {
 /* Two readers of the input. */
 static void test_two_readers(void **state) {
     (void)state;
-    const struct layer_case c = {18, 23, {3, 3}, 24, "{\"strides\": [2, 2], \"padding\": \"same\"}", 127.5, 1, 0};
+    const struct layer_case c = {18,    23, {3, 3},   24, "{\"strides\": [2, 2], \"padding\": \"same\"}",
+                                 127.5, 1,  NO_DIGITS};
     struct model_maker maker;
     begin_layer(&maker, &c, 1);
     maker_conv(&maker, "second", "input", c.kernel, 3, c.out, 0, c.attributes);
@@ -286,8 +306,8 @@ static void test_halo(void **state) {
     (void)state;
     static const uint32_t three[] = {3, 3};
     for (uint32_t width = 20; width < 24; width++) {
-        const struct layer_case c = {17,    width, {3, 3}, 40, "{\"strides\": [2, 2], \"padding\": [1, 2, 1, 3]}",
-                                     127.5, 1,     1};
+        const struct layer_case c = {17,    width, {3, 3},   40, "{\"strides\": [2, 2], \"padding\": [1, 2, 1, 3]}",
+                                     127.5, 1,     IN_DIGITS};
         struct model_maker maker;
         begin_layer(&maker, &c, width);
         maker_conv(&maker, "second", "norm", three, c.out, 80, 0, "{\"padding\": \"same\"}");
@@ -301,15 +321,16 @@ static void test_halo(void **state) {
 /* A network of blue, green, red reads an image of them as the other one reads it turned round. */
 static void test_reversed(void **state) {
     (void)state;
-    const struct layer_case c = {18, 23, {3, 3}, 24, "{\"strides\": [2, 2], \"padding\": \"same\"}", 127.5, 1, 1};
+    const struct layer_case c = {18,    23, {3, 3},   24, "{\"strides\": [2, 2], \"padding\": \"same\"}",
+                                 127.5, 1,  IN_DIGITS};
     uint8_t *rgb = random_pixels(c.height, c.width, 1, 3), *bgr = random_pixels(c.height, c.width, 1, 3);
     for (uint32_t i = 0; i < c.height * c.width * 3; i++) bgr[i] = rgb[i / 3 * 3 + 2 - i % 3];
     struct model_maker maker;
     begin_layer(&maker, &c, 1);
-    float *expected = features(&maker, rgb);
+    float *expected = features(&maker, POMONA_PRECISION_DEFAULT, rgb);
     cJSON *preprocess = cJSON_GetObjectItem(maker.graph, "preprocess");
     cJSON_ReplaceItemInObject(preprocess, "channels", cJSON_CreateString("bgr"));
-    float *found = features(&maker, bgr);
+    float *found = features(&maker, POMONA_PRECISION_DEFAULT, bgr);
     assert_memory_equal(found, expected, 9 * 12 * c.out * sizeof *found);
     free(expected);
     free(found);

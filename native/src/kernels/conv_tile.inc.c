@@ -23,10 +23,11 @@
 #define CONV_HAS_BLOCKS 1
 #endif
 
-/* What a partial sum is to the total, and what becomes of the total with the last one. */
+/* What a partial sum is to the total, what becomes of the total with the last one, and what of a single one. */
 #ifndef CONV_PART
 #define CONV_PART(sum) (sum)
 #define CONV_JOIN(total, sum) ((sum) + (total))
+#define CONV_ALONE(sum) (sum)
 #endif
 
 /* Two pixels of a vector of channels as one vector, where tiles can store couples. */
@@ -171,6 +172,7 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
     }
     UNROLL for (int odd = 0; odd < 2 && odd < vectors; odd++) {
         if (joined[odd]) EACH_SUM_OF(odd) sum[i][j] = CONV_JOIN(total[j][i], sum[i][j]);
+        else EACH_SUM_OF(odd) sum[i][j] = CONV_ALONE(sum[i][j]);
     }
     conv_add_begins(t, pixels, vectors, turning, sum);
     if (CONV_COUPLES && t->couples) conv_store_couples(t, pixels, vectors, sum);

@@ -35,5 +35,6 @@ static inline vf digits_join(digits_vector low, digits_vector high) {
     ((vf)DIGITS_MULTIPLY_ADD((digits_vector)(sum), (digits_vector)(x), (digits_vector)(weight)))
 #define CONV_PART(sum) (sum)
 #define CONV_JOIN(total, sum) digits_join((digits_vector)(total), (digits_vector)(sum))
+#define CONV_ALONE(sum) ((vf)DIGITS(cvtepi32_ps)((digits_vector)(sum)))
 #define CONV_HAS_BLOCKS 0
 #include "kernels/conv_tile.inc.c"

@@ -93,7 +93,8 @@ static void add_segment(void *context, ptrdiff_t offset, uint64_t row, ptrdiff_t
     listing->panel->depth += (uint64_t)length;
 }
 
-/* Of two passes, each is one partial sum; and so is a sum in bf16, whose products are rounded more than it is. */
+/* Of two passes, each is one partial sum; and so is a sum in bf16, whose products are rounded more than it is, and one
+ * of digits, which is exact. */
 static void add_segments(const struct pm_node *node, const struct pm_tilings *tilings, struct listing *listing) {
     struct pm_panel *panel = listing->panel;
     panel->segments = listing->next;
@@ -102,7 +103,7 @@ static void add_segments(const struct pm_node *node, const struct pm_tilings *ti
         listing->slice = slice * (ptrdiff_t)tilings->in->size;
         each_segment(tilings, panel, add_segment, listing);
     }
-    int whole = tilings->passes > 1 || tilings->slices;
+    int whole = tilings->passes > 1 || tilings->slices || tilings->digits;
     panel->partial_segments = whole ? panel->segment_count / tilings->passes : pm_partial_segments(node);
     panel->odd_segments = whole ? 0 : pm_odd_segments(node, panel->segment_count);
 }
@@ -239,10 +240,11 @@ static double part_of(const struct packing *p, uint64_t row, uint32_t out) {
     return p->pass == 0 ? weight - coarse : coarse;
 }
 
-/* The same as a digit: in units of the grid, and what rounding left in units of 2^-PM_DIGIT_BITS of it. */
+/* The same as a digit: in units of the grid, and in the first pass of two what rounding left in units of
+ * 2^-PM_DIGIT_BITS of it. */
 static int digit_of(const struct packing *p, uint64_t row, uint32_t out) {
     double weight = weight_at(p, row, out) / grid_of(p, out), high = rint(weight);
-    return (int)(p->pass == 0 ? rint(ldexp(weight - high, PM_DIGIT_BITS)) : high);
+    return (int)(p->pass + 1 < p->tilings->passes ? rint(ldexp(weight - high, PM_DIGIT_BITS)) : high);
 }
 
 /* What the kernels multiply with number `channel` of the input under a tap: a weight, or those of a pair. */
@@ -276,10 +278,10 @@ static void pack_segment(void *context, ptrdiff_t offset, uint64_t row, ptrdiff_
     }
 }
 
-/* Digits count the grid's 2^-PM_DIGIT_BITS. */
+/* Digits count the grid, two of them its 2^-PM_DIGIT_BITS. */
 static void scale_digits(const struct packing *p) {
     for (uint32_t c = 0; c < p->count && p->first + c < p->node->shape.channels; c++)
-        p->to[c] = (float)ldexp(p->to[c] * grid_of(p, p->first + c), -PM_DIGIT_BITS);
+        p->to[c] = (float)ldexp(p->to[c] * grid_of(p, p->first + c), (1 - p->tilings->passes) * PM_DIGIT_BITS);
 }
 
 void pm_panels_pack(const struct pm_node *node, const struct pm_tilings *tilings, const struct pm_panels *panels,

@@ -26,14 +26,15 @@ static void conv_1(const struct pm_conv_tile *t) {
 
 typedef int16_t digit __attribute__((may_alias));
 
-/* High digits come after as many low ones. */
+/* High digits come after as many low ones, or alone. */
 static void digits_1(const struct pm_conv_tile *t) {
     const digit *input = (const digit *)t->input, *w = (const digit *)t->weights;
+    const ptrdiff_t low = t->partial_segments;
     int64_t digits[2][PM_BLOCK] = {{0}};
     for (ptrdiff_t s = 0; s < t->segment_count; s++)
         for (ptrdiff_t k = 0; k < t->segments[s].length; k++, w += 2 * PM_BLOCK)
             for (int i = 0; i < 2 * PM_BLOCK; i++)
-                digits[2 * s >= t->segment_count][i / 2] += input[2 * (t->segments[s].offset + k) + i % 2] * w[i];
+                digits[s >= low][i / 2] += input[2 * (t->segments[s].offset + k) + i % 2] * w[i];
     for (int c = 0; c < PM_BLOCK; c++) {
         double sum = (double)(digits[1][c] * (1 << PM_DIGIT_BITS) + digits[0][c]);
         double value = sum * t->scale[c] + t->shift[c];
