@@ -8,8 +8,8 @@
 int pm_conv_bf16_gathers(const struct pm_node *node, const struct pm_plan *plan) {
     const struct pm_window *w = &node->window;
     const struct pm_map *in = &plan->maps[node->inputs[0]];
-    return plan->bf16 && plan->slices == 1 && in->block != PM_BLOCK && w->groups == 1 && w->dilation[1] == 1 &&
-           (uint64_t)w->kernel[1] * in->block <= CHANNELS;
+    return plan->bf16 && plan->slices == 1 && !in->digits && in->block != PM_BLOCK && w->groups == 1 &&
+           w->dilation[1] == 1 && (uint64_t)w->kernel[1] * in->block <= CHANNELS;
 }
 
 int pm_conv_bf16_suits(const struct pm_node *node, const struct pm_plan *plan) {

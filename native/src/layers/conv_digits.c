@@ -4,7 +4,7 @@
 #include "graph/preprocess.h"
 #include "kernels/digits.h"
 
-/* What bf16 multiplies is exact in one digit to twice its bits. */
+/* In bf16 a weight of one digit is near enough: it has 15 bits, a number of bf16 has 8. */
 static int suits_one(const struct pm_plan *plan, uint64_t products) {
     return plan->bf16 && plan->slices == 1 && products <= PM_DIGIT_PRODUCTS;
 }

@@ -8,7 +8,8 @@
 #include "layers/layer.h"
 
 /* `node`, which alone reads the network's input, and that is of whole numbers, can take them as int16: its sums are
- * short ones that would be precise, and so are of two digits, or in bf16, of one; and windows begin at whole floats. */
+ * short ones that would be precise, of two digits, or in bf16 any that one digit holds; and windows begin at whole
+ * floats. */
 int pm_conv_digits_suits(const struct pm_node *node, const struct pm_plan *plan);
 
 /* Window and input with a row of the window for a pixel's channels: pairs of them. */

@@ -136,8 +136,7 @@ static struct pm_map seen_map(const struct pm_node *node, const struct pm_plan *
 }
 
 static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
-    const int rounds = pm_conv_bf16_suits(node, plan) && !is_precise(node, plan) && !plan->maps[node->inputs[0]].digits;
-    int slices = rounds ? plan->slices : 0;
+    int slices = pm_conv_bf16_suits(node, plan) && !is_precise(node, plan) ? plan->slices : 0;
     struct pm_map seen = seen_map(node, plan, slices);
     struct pm_tilings tilings = choose_tilings(node, plan, &seen, slices);
     struct conv *conv = pm_allocate_zeroed(1, sizeof *conv + pm_panels_size(node, plan, &tilings));
