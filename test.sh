@@ -134,7 +134,7 @@ run_lane() {
 
 # Job control makes a process group of each lane, which an interrupt ends whole.
 run_lanes_side_by_side() {
-    local lane groups=()
+    local lane group groups=()
     set -m
     for lane in "${LANES[@]}"; do
         run_lane "$lane" &
@@ -142,7 +142,7 @@ run_lanes_side_by_side() {
     done
     # shellcheck disable=SC2064 # the groups of now
     trap "kill -- ${groups[*]/#/-}; exit 130" INT TERM
-    for lane in "${groups[@]}"; do wait "$lane"; done
+    for group in "${groups[@]}"; do wait "$group"; done
 }
 
 main() {

@@ -11,20 +11,15 @@ from PIL import Image, ImageDraw
 from pyspark.sql import SparkSession
 
 from support.built import jar_path
-from support.spark import QUICK_JVM
+from support.spark import SETTINGS
 
 
 @pytest.fixture(scope="session")
 def spark():
-    session = (
-        SparkSession.builder.master("local[2]")
-        .config("spark.jars", str(jar_path()))
-        .config("spark.ui.enabled", "false")
-        .config("spark.driver.memory", "1g")
-        .config("spark.driver.extraJavaOptions", QUICK_JVM)
-        .config("spark.sql.shuffle.partitions", "2")
-        .getOrCreate()
-    )
+    builder = SparkSession.builder.master("local[2]")
+    for name, value in {**SETTINGS, "spark.jars": jar_path(), "spark.sql.shuffle.partitions": 2}.items():
+        builder.config(name, str(value))
+    session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     yield session
     session.stop()

@@ -12,8 +12,12 @@ import pyarrow.parquet
 import pyspark
 
 HOME = Path(pyspark.__file__).parent
-# Short programs end before what the second compiler makes of them is used.
-QUICK_JVM = "-XX:TieredStopAtLevel=1"
+# Of programs so short that they end before what Java's second compiler makes of them is used.
+SETTINGS = {
+    "spark.ui.enabled": "false",
+    "spark.driver.memory": "1g",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+}
 
 
 def _environment(changes: Mapping[str, str]) -> Dict[str, str]:
@@ -32,8 +36,7 @@ def launch(
     **environment: str,
 ):
     """Runs bin/PROGRAM and returns the finished process; standard input is empty."""
-    settings = {"spark.ui.enabled": "false", "spark.driver.memory": "1g"}
-    settings = {**settings, "spark.driver.extraJavaOptions": QUICK_JVM, **conf}
+    settings = {**SETTINGS, **conf}
     words = [word for name, value in settings.items() for word in ("--conf", f"{name}={value}")]
     command = [str(HOME / "bin" / program), "--master", master, *words, *map(str, arguments)]
     return subprocess.run(
