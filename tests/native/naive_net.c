@@ -50,17 +50,16 @@ static struct axis read_axis(const struct model_maker *model, const cJSON *node,
     return a;
 }
 
-/* One output of a window over channels [first, first + count) of the input; kernel [kh][kw][in][out]. */
-static double window(const struct naive_map *in, const float *kernel, struct axis v, struct axis h, int y, int x,
-                     int first, int count, int outputs, int out) {
-    double sum = 0;
-    for (int ky = 0; ky < v.kernel; ky++)
-        for (int kx = 0; kx < h.kernel; kx++)
-            for (int c = 0; c < count; c++)
-                sum += at(in, y * v.stride - v.before + ky * v.dilation, x * h.stride - h.before + kx * h.dilation,
-                          first + c) *
-                       kernel[((ky * h.kernel + kx) * count + c) * outputs + out];
-    return sum;
+/* Adds to sums[outputs] what the window of output pixel (y, x) takes at its place (ky, kx): group g has `count` of the
+ * inputs and `each` of the outputs. Kernel: [count][outputs]. */
+static void add_place(const struct naive_map *in, const float *kernel, int y, int x, int count, int each, int outputs,
+                      double *sums) {
+    for (int group = 0; group < outputs / each; group++)
+        for (int c = 0; c < count; c++) {
+            double value = at(in, y, x, group * count + c);
+            for (int out = group * each; out < (group + 1) * each; out++)
+                sums[out] += value * kernel[c * outputs + out];
+        }
 }
 
 /* A depthwise convolution has as many groups as its input has channels, of one channel each. */
@@ -74,10 +73,15 @@ static struct naive_map convolve(const struct model_maker *model, const cJSON *n
     int each = outputs / (depthwise ? in->channels : groups ? groups->valueint : 1);
     struct naive_map map = new_map(v.outputs, h.outputs, outputs);
     for (int y = 0; y < v.outputs; y++)
-        for (int x = 0; x < h.outputs; x++)
-            for (int c = 0; c < outputs; c++)
-                *slot(&map, y, x, c) =
-                    window(in, kernel, v, h, y, x, c / each * count, count, outputs, c) + (bias ? bias[c] : 0);
+        for (int x = 0; x < h.outputs; x++) {
+            double *sums = slot(&map, y, x, 0);
+            for (int ky = 0; ky < v.kernel; ky++)
+                for (int kx = 0; kx < h.kernel; kx++)
+                    add_place(in, kernel + (ky * h.kernel + kx) * count * outputs,
+                              y * v.stride - v.before + ky * v.dilation, x * h.stride - h.before + kx * h.dilation,
+                              count, each, outputs, sums);
+            for (int c = 0; bias && c < outputs; c++) sums[c] += bias[c];
+        }
     return map;
 }
 
