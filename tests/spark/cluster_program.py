@@ -26,7 +26,6 @@ def start(master: str, jar: str, conf: List[str]) -> SparkSession:
     builder = (
         SparkSession.builder.master(master)
         .config("spark.jars", jar)
-        .config("spark.ui.enabled", "false")
         .config("spark.sql.extensions", "pomona.spark.ImageFeaturesExtension")
         .config("spark.executor.memory", "768m")
         .config("spark.executor.extraJavaOptions", QUIET_JVM)

@@ -8,25 +8,25 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pyspark
 import pytest
 
 from support.built import TINY, TOP, jar_path
 from support.material import built_model
+from support.spark import HOME, SETTINGS
 
 PROGRAM = Path(__file__).with_name("cluster_program.py")
 MIB = 1 << 20
 
 
 def run(master: str, model: Path, folder: Path, jobs: int, *conf: str) -> dict:
-    home = Path(pyspark.__file__).parent  # local-cluster starts its workers from there
     environment = {
         **os.environ,
-        "SPARK_HOME": str(home),
+        "SPARK_HOME": str(HOME),  # local-cluster starts its workers from there
         "PYTHONPATH": str(TOP / "spark-jobs/python"),
         "SPARK_LOCAL_IP": "127.0.0.1",
     }
-    command = [sys.executable, PROGRAM, master, jar_path(), model, folder, jobs, *conf]
+    settings = [f"{name}={value}" for name, value in SETTINGS.items()]
+    command = [sys.executable, PROGRAM, master, jar_path(), model, folder, jobs, *settings, *conf]
     done = subprocess.run([str(word) for word in command], env=environment, capture_output=True, text=True, timeout=400)
     lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
     assert done.returncode == 0 and lines, done.stdout[-3000:] + done.stderr[-5000:]

@@ -13,10 +13,15 @@ import pyspark
 
 HOME = Path(pyspark.__file__).parent
 # Of programs so short that they end before what Java's second compiler makes of them is used.
+SHORT = "-XX:TieredStopAtLevel=1"
+# Spark's classes, read and checked, for Java 13 and later to map; test.sh has support/class_archive.py make the file.
+# Where it does not fit (another Java, jars before Spark's own) Java goes without it, and need not say so.
+CLASSES = Path(sys.prefix) / "spark-classes.jsa"
+_MAPPED = f" -XX:SharedArchiveFile={CLASSES} -Xlog:cds=off -Xlog:cds+dynamic=off" if CLASSES.exists() else ""
 SETTINGS = {
     "spark.ui.enabled": "false",
     "spark.driver.memory": "1g",
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+    "spark.driver.extraJavaOptions": SHORT + _MAPPED,
 }
 
 
