@@ -43,9 +43,9 @@
 #define CONV_TO_L2 2 /* localities of a prefetch */
 #define CONV_TO_L1 3
 
-/* Maps beyond the L2 cache: broad tiles bring the pixels of the next one while they multiply, a line a step. Narrow
- * ones gain nothing. */
-#define CONV_FETCHES_NEXT (PM_VL == 16)
+/* Maps beyond the L2 cache: broad tiles bring their residual before they multiply, and the pixels of the next one
+ * meanwhile, a line a step. Narrow ones gain nothing. */
+#define CONV_FETCHES_MAPS (PM_VL == 16)
 
 /* Odd vectors join their totals at other times than even ones: for 28 stores at once multiplications would wait. */
 #define CONV_JOINS_APART (PM_VL == 16)
@@ -133,6 +133,16 @@ ALWAYS_INLINE void conv_join(const int pixels, const int vectors, const int odd,
     __asm__ volatile("" : : "r"(total) : "memory");
 }
 
+/* What is wanted when all segments are done, in time. */
+ALWAYS_INLINE void conv_fetch_residual(const struct pm_conv_tile *t, const int pixels, const int vectors,
+                                       const int turning) {
+    for (int j = 0; j < vectors; j += CONV_LINE / PM_VL)
+        UNROLL for (int i = 0; i < pixels; i++)
+            __builtin_prefetch(t->residual + j / PM_VB * t->residual_block + i * PM_BLOCK +
+                                   (turning && i >= t->turn ? t->residual_turn : 0),
+                               0, CONV_TO_L2);
+}
+
 ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, const int vectors,
                              const ptrdiff_t constant_distance, const int turning) {
     const ptrdiff_t distance = constant_distance ? constant_distance : t->input_pixel;
@@ -146,6 +156,7 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
     const ptrdiff_t partial = t->partial_segments;
     ptrdiff_t left[2] = {partial, CONV_JOINS_APART && t->odd_segments ? t->odd_segments : partial};
     int joined[2] = {0, 0};
+    if (CONV_FETCHES_MAPS && t->residual) conv_fetch_residual(t, pixels, vectors, turning);
     EACH_SUM sum[i][j] = (vf){0};
     for (; segment < end; segment++) {
         UNROLL for (int odd = 0; odd < 2 && odd < vectors; odd++) {
@@ -160,7 +171,7 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
         const ptrdiff_t length = segment->length;
         if (CONV_HAS_BLOCKS && (constant_distance || turning) && length == PM_BLOCK) {
             UNROLL for (int k = 0; k < PM_BLOCK; k++) {
-                if (CONV_FETCHES_NEXT && constant_distance && k < pixels)
+                if (CONV_FETCHES_MAPS && constant_distance && k < pixels)
                     __builtin_prefetch(a + (pixels + k) * distance, 0, CONV_TO_L1);
                 STEP(k);
             }
