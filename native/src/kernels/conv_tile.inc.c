@@ -44,7 +44,7 @@
 #define CONV_TO_L1 3
 
 /* Maps beyond the L2 cache: broad tiles bring their residual before they multiply, and the pixels of the next one
- * meanwhile, a line a step. Narrow ones gain nothing. */
+ * meanwhile, a line a step; which gains nothing where tiles are narrow. */
 #define CONV_FETCHES_MAPS (PM_VL == 16)
 
 /* Odd vectors join their totals at other times than even ones: for 28 stores at once multiplications would wait. */
