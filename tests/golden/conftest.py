@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from support import material
-from support.built import TOP, level_in_use
+from support.built import PYTHON_SOURCES, TOP, level_in_use
 
-SOURCES = TOP / "spark-jobs/python"
 LEVELS = ["scalar", "neon"] if platform.machine() == "aarch64" else ["scalar", "avx2", "avx512"]
 
 
@@ -37,10 +36,10 @@ def _digest(*paths: Path) -> str:
 def vlen_model() -> Path:
     """The h5 with variable-length attributes, converted once for each state of weights and converter."""
     weights = material.shared(material.MOBILENET_V2_VLEN_H5)
-    out = TOP / f"build/models/vlen-{_digest(weights, *(SOURCES / 'pomona/models').glob('*.py'))}.safetensors"
+    out = TOP / f"build/models/vlen-{_digest(weights, *(PYTHON_SOURCES / 'pomona/models').glob('*.py'))}.safetensors"
     if not out.exists():
         words = ["-m", "pomona", "models", "convert", "--keras", "MobileNetV2", "--weights", weights, out]
-        environment = {**os.environ, "PYTHONPATH": str(SOURCES)}
+        environment = {**os.environ, "PYTHONPATH": str(PYTHON_SOURCES)}
         done = subprocess.run([sys.executable, *map(str, words)], env=environment, capture_output=True, text=True)
         if "pip install" in done.stderr:
             pytest.skip(done.stderr)

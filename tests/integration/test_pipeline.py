@@ -13,22 +13,15 @@ import pyarrow.parquet
 import pytest
 
 from support import spark
-from support.material import TOP
+from support.built import PYTHON_SOURCES, TINY
 
-JOBS = TOP / "spark-jobs/jobs"
-TINY = TOP / "models/tiny_test_net.safetensors"
 SUMMARY = re.compile(
     r"images=(\d+) errors=(\d+) seconds=([\d.]+) images_per_second=([\d.]+) k=(\d+) variance=([\d.]+) out=(.+)"
 )
 
 
-def submit(jar, job, *options):
-    python = str(TOP / "spark-jobs/python")
-    return spark.launch("spark-submit", "--jars", jar, JOBS / f"{job}.py", *options, PYTHONPATH=python)
-
-
 def pipeline(jar, images, out, *options, model=TINY):
-    return submit(jar, "pipeline", "--images", images, "--model", model, "--out", out, *options)
+    return spark.submit(jar, "pipeline", "--images", images, "--model", model, "--out", out, *options)
 
 
 def summary(done):
@@ -123,9 +116,8 @@ rows.write.parquet(sys.argv[3])
 def test_saved_model_serves_new_images(run, jar, pictures, tmp_path):
     script = tmp_path / "load.py"
     script.write_text(LOAD)
-    python = str(TOP / "spark-jobs/python")
     files = (run[1] / "model", pictures.folder, tmp_path / "again")
-    done = spark.launch("spark-submit", "--jars", jar, script, *files, PYTHONPATH=python)
+    done = spark.launch("spark-submit", "--jars", jar, script, *files, PYTHONPATH=str(PYTHON_SOURCES))
     assert done.returncode == 0, done.stdout + done.stderr
     one, two = ({row["path"]: row["pca"] for row in read(path)} for path in (run[1] / "pca", tmp_path / "again"))
     assert one == two
@@ -160,11 +152,11 @@ def test_folder_of_something_else_is_refused(jar, pictures, tmp_path):
 
 def test_steps_apart_equal_the_whole(run, jar, pictures, tmp_path):
     out = tmp_path / "out"
-    done = submit(jar, "featurize", "--images", pictures.folder, "--model", TINY, "--out", out)
+    done = spark.submit(jar, "featurize", "--images", pictures.folder, "--model", TINY, "--out", out)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1].startswith("images=11 errors=1 images_per_second=")
     assert not (out / "pca").exists()
-    done = submit(jar, "reduce", "--out", out, "--variance", "0.8")
+    done = spark.submit(jar, "reduce", "--out", out, "--variance", "0.8")
     assert done.returncode == 0, done.stdout + done.stderr
     whole, apart = ({row["path"]: row["pca"] for row in read(folder / "pca")} for folder in (run[1], out))
     assert summary(done)["k"] == summary(run[0])["k"]

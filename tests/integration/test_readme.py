@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from support import spark
-from support.built import TINY, TOP
+from support.built import PYTHON_SOURCES, TINY, TOP
 
 README = (TOP / "README.md").read_text()
 MODEL = "efficientnet_lite0.safetensors"
@@ -30,7 +30,7 @@ def folder(tmp_path, pictures):
 
 
 def run_snippet(folder, program, *arguments, conf=None):
-    done = spark.launch(program, *arguments, cwd=folder, conf=conf or {}, PYTHONPATH=str(TOP / "spark-jobs/python"))
+    done = spark.launch(program, *arguments, cwd=folder, conf=conf or {}, PYTHONPATH=str(PYTHON_SOURCES))
     assert (folder / "features/_SUCCESS").exists(), done.stdout + done.stderr
 
 

@@ -2,7 +2,6 @@
 """Executors in JVMs of their own: the model is packed once in each, and memory returns to what the model holds."""
 
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -10,24 +9,24 @@ from pathlib import Path
 
 import pytest
 
-from support.built import TINY, TOP, jar_path
+from support.built import PYTHON_SOURCES, TINY, jar_path
 from support.material import built_model
-from support.spark import HOME, SETTINGS
+from support.spark import SETTINGS, environment
 
 PROGRAM = Path(__file__).with_name("cluster_program.py")
 MIB = 1 << 20
 
 
 def run(master: str, model: Path, folder: Path, jobs: int, *conf: str) -> dict:
-    environment = {
-        **os.environ,
-        "SPARK_HOME": str(HOME),  # local-cluster starts its workers from there
-        "PYTHONPATH": str(TOP / "spark-jobs/python"),
-        "SPARK_LOCAL_IP": "127.0.0.1",
-    }
     settings = [f"{name}={value}" for name, value in SETTINGS.items()]
     command = [sys.executable, PROGRAM, master, jar_path(), model, folder, jobs, *settings, *conf]
-    done = subprocess.run([str(word) for word in command], env=environment, capture_output=True, text=True, timeout=400)
+    done = subprocess.run(
+        [str(word) for word in command],
+        env=environment(PYTHONPATH=str(PYTHON_SOURCES)),
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
     lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
     assert done.returncode == 0 and lines, done.stdout[-3000:] + done.stderr[-5000:]
     return json.loads(lines[0].split(" ", 1)[1])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support import spark
-from support.built import TOP, jar_path
+from support.built import PYTHON_SOURCES, jar_path
 
 PROGRAM = Path(__file__).with_name("pca_cluster_program.py")
 
@@ -23,7 +23,7 @@ def found(tmp_path_factory):
         tmp_path_factory.mktemp("cluster"),
         master="local-cluster[2,1,1024]",
         conf={"spark.executor.memory": "768m"},
-        PYTHONPATH=str(TOP / "spark-jobs/python"),
+        PYTHONPATH=str(PYTHON_SOURCES),
     )
     lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
     assert done.returncode == 0 and lines, done.stdout[-3000:] + done.stderr[-3000:]

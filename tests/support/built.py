@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 TOP = Path(__file__).resolve().parents[2]
+PYTHON_SOURCES = TOP / "spark-jobs/python"
 TINY = TOP / "models/tiny_test_net.safetensors"
 CLASSIFIER = TOP / "models/tiny_test_classifier.safetensors"  # of support.tiny_net.CLASSES
 

@@ -8,9 +8,7 @@ import tempfile
 from pathlib import Path
 
 from support import spark
-from support.built import TINY, TOP, jar_path
-
-PYTHON = str(TOP / "spark-jobs/python")
+from support.built import TINY, jar_path
 
 
 def main() -> None:
@@ -19,9 +17,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         images = Path(folder) / "images"
         subprocess.run([sys.executable, "-m", "pomona", "draw", "--count", "48", str(images)], check=True)
-        job = (TOP / "spark-jobs/jobs/pipeline.py", "--images", images, "--model", TINY, "--out", Path(folder) / "out")
-        conf = {"spark.driver.extraJavaOptions": keep}
-        done = spark.launch("spark-submit", "--jars", jar_path(), *job, conf=conf, PYTHONPATH=PYTHON)
+        options = ("--images", images, "--model", TINY, "--out", Path(folder) / "out")
+        done = spark.submit(jar_path(), "pipeline", *options, conf={"spark.driver.extraJavaOptions": keep})
     sys.stdout.write(done.stdout + done.stderr)
     sys.exit(done.returncode)
 

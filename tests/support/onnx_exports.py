@@ -11,7 +11,7 @@ from typing import List, Optional
 import numpy as np
 
 from support import material, networks
-from support.built import TOP, features_by_cli
+from support.built import PYTHON_SOURCES, features_by_cli
 from support.onnx_writer import onnx_runtime
 
 IMAGES = 6
@@ -45,7 +45,7 @@ def convert(file: Path, preprocess: str, *options: str) -> Path:
     """By the command that a user runs; the model file lies beside the ONNX file."""
     out = file.with_suffix(".safetensors")
     command = [sys.executable, "-m", "pomona", "models", "convert", "--onnx", file, "--preprocess", preprocess]
-    environment = {"PYTHONPATH": str(TOP / "spark-jobs/python"), "PATH": ""}
+    environment = {"PYTHONPATH": str(PYTHON_SOURCES), "PATH": ""}
     subprocess.run([*map(str, command), *options, str(out)], check=True, env=environment, stdout=subprocess.DEVNULL)
     return out
 

@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow.parquet
 import pyspark
 
+from support.built import PYTHON_SOURCES, TOP
+
 HOME = Path(pyspark.__file__).parent
 # Of programs so short that they end before what Java's second compiler makes of them is used.
 SHORT = "-XX:TieredStopAtLevel=1"
@@ -25,7 +27,7 @@ SETTINGS = {
 }
 
 
-def _environment(changes: Mapping[str, str]) -> Dict[str, str]:
+def environment(**changes: str) -> Dict[str, str]:
     """Nothing of another Spark on this machine, nor a library path of the caller, reaches the test."""
     dropped = ("SPARK_", "PYSPARK_", "LD_LIBRARY_PATH", "PYTHONPATH")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
@@ -38,7 +40,7 @@ def launch(
     master: str = "local[2]",
     conf: Mapping[str, object] = {},
     cwd: Path = None,
-    **environment: str,
+    **changes: str,
 ):
     """Runs bin/PROGRAM and returns the finished process; standard input is empty."""
     settings = {**SETTINGS, **conf}
@@ -47,12 +49,18 @@ def launch(
     return subprocess.run(
         command,
         cwd=cwd,
-        env=_environment(environment),
+        env=environment(**changes),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=300,
     )
+
+
+def submit(jar: Path, job: str, *options: object, conf: Mapping[str, object] = {}):
+    """Runs a job of spark-jobs/jobs with the jar for Spark."""
+    program = TOP / f"spark-jobs/jobs/{job}.py"
+    return launch("spark-submit", "--jars", jar, program, *options, conf=conf, PYTHONPATH=str(PYTHON_SOURCES))
 
 
 def read_features(folder: Path) -> Dict[str, np.ndarray]:
