@@ -29,12 +29,18 @@ struct expected {
     double value, bound;
 };
 
+/* Roundings of a number on its way to the result: sums of four products at most join others, where they are precise. */
+static double roundings(enum pm_sums sums, ptrdiff_t terms) {
+    return (double)(sums == PM_SUMS_PRECISE ? terms / 4 + 8 : terms + 4);
+}
+
 /* sum x scale + shift + residual, clamped; `magnitude` is the sum of |products|, `terms` their number. */
-static struct expected finish(double sum, double magnitude, ptrdiff_t terms, int wide, double scale, double shift,
-                              double residual, double low, double high) {
+static struct expected finish(double sum, double magnitude, ptrdiff_t terms, enum pm_sums sums, double scale,
+                              double shift, double residual, double low, double high) {
     double value = sum * scale + shift + residual;
     double whole = magnitude * fabs(scale) + fabs(shift) + fabs(residual);
-    double bound = wide ? HALF_ULP * fabs(value) * 1.0001 + 1e-13 * whole : HALF_ULP * (double)(terms + 4) * whole;
+    double bound = HALF_ULP * roundings(sums, terms) * whole;
+    if (sums == PM_SUMS_FP64) bound = HALF_ULP * fabs(value) * 1.0001 + 1e-13 * whole;
     return (struct expected){clamp(value, low, high), bound};
 }
 
@@ -110,7 +116,7 @@ static void tear_down(struct conv_memory *m) {
     for (int b = 0; b < m->tile.begin_count; b++) free_guarded(&m->begin[b]);
 }
 
-static struct expected expect_conv(const struct conv_case *c, const struct conv_memory *m, int wide, int pixel,
+static struct expected expect_conv(const struct conv_case *c, const struct conv_memory *m, enum pm_sums sums, int pixel,
                                    int channel) {
     double sum = 0, magnitude = 0;
     const float *weight = m->weights.data + channel;
@@ -127,7 +133,7 @@ static struct expected expect_conv(const struct conv_case *c, const struct conv_
             magnitude += fabs(product);
         }
     ptrdiff_t slot = channel / PM_BLOCK * m->tile.residual_block + pixel * PM_BLOCK + channel % PM_BLOCK;
-    return finish(sum, magnitude, m->depth + BEGINS, wide, m->scale.data[channel], m->shift.data[channel],
+    return finish(sum, magnitude, m->depth + BEGINS, sums, m->scale.data[channel], m->shift.data[channel],
                   c->residual ? m->residual.data[slot] : 0, m->tile.low, m->tile.high);
 }
 
@@ -168,9 +174,10 @@ static void check_conv(const struct conv_case *c, int scalar) {
     for (int pixel = 0; pixel < c->pixels; pixel++)
         for (int channel = 0; channel < m.outputs; channel++)
             check(m.output.data[channel / PM_BLOCK * m.tile.output_block + pixel * PM_BLOCK + channel % PM_BLOCK],
-                  expect_conv(c, &m, scalar || c->tiling->wide, pixel, channel), c->tiling->name);
+                  expect_conv(c, &m, scalar ? PM_SUMS_FP64 : c->tiling->sums, pixel, channel), c->tiling->name);
     for (int slot = m.outputs; slot < c->tiling->blocks * PM_BLOCK; slot++) /* of a half */
-        for (int pixel = 0; pixel < c->pixels; pixel++) assert_true(m.output.data[pixel * PM_BLOCK + slot] == 0);
+        for (int pixel = 0; pixel < c->pixels; pixel++)
+            assert_true(m.output.data[slot / PM_BLOCK * m.tile.output_block + pixel * PM_BLOCK + slot % PM_BLOCK] == 0);
     check_gaps(c->tiling, &m.tile);
     check_alone(c->tiling, &m.tile, c->pixels, c->distance);
     if (c->tiling->turning) check_turning(c, &m);
@@ -192,7 +199,7 @@ static int check_tiling(const struct pm_conv_tiling *tiling, int scalar) {
     for (size_t w = 0; w < sizeof windows / sizeof *windows; w++)
         for (int pixels = 1; pixels <= tiling->pixels; pixels++)
             for (size_t d = 0; d < (tiling->input_pixel ? 1 : sizeof any / sizeof *any); d++)
-                for (int way = 0; way < (scalar || tiling->wide ? 1 : 1 + BEGINS) * 8; way++, cases++) {
+                for (int way = 0; way < (scalar || tiling->sums != PM_SUMS_FP32 ? 1 : 1 + BEGINS) * 8; way++, cases++) {
                     struct conv_case c = {.tiling = tiling,
                                           .pixels = pixels,
                                           .segments = windows[w].segments,
@@ -208,18 +215,21 @@ static int check_tiling(const struct pm_conv_tiling *tiling, int scalar) {
 }
 
 static void check_conv_rows(const struct pm_kernels *kernels) {
-    int wide = 0, narrow = 0;
+    int precise = 0, plain = 0;
     for (int i = 0; i < PM_CONV_TILINGS_MAX && kernels->conv[i].name; i++) {
         const struct pm_conv_tiling *tiling = &kernels->conv[i];
         assert_in_range(tiling->pixels, 1, PM_CONV_PIXELS_MAX);
         assert_in_range(tiling->blocks * PM_BLOCK, PM_BLOCK, TILE_BLOCKS_MAX * PM_BLOCK);
         int cases = check_tiling(tiling, kernels->level == PM_CPU_SCALAR);
-        print_message("           %s%s: %d cases\n", tiling->name, tiling->wide ? " (wide)" : "", cases);
+        print_message("           %s%s: %d cases\n", tiling->name, tiling->sums != PM_SUMS_FP32 ? " (precise)" : "",
+                      cases);
         /* Some row must take one block at any distance. */
-        if (tiling->blocks == 1 && tiling->input_pixel == 0) ++*(tiling->wide ? &wide : &narrow);
+        if (tiling->blocks == 1 && tiling->input_pixel == 0) ++*(tiling->sums != PM_SUMS_FP32 ? &precise : &plain);
     }
-    assert_true(wide && narrow);
-    if (kernels->half) print_message("           %s: %d cases\n", kernels->half->name, check_tiling(kernels->half, 0));
+    assert_true(precise && plain);
+    const struct pm_conv_tiling *halves[] = {kernels->half, kernels->broad_half};
+    for (int i = 0; i < 2; i++)
+        if (halves[i]) print_message("           %s: %d cases\n", halves[i]->name, check_tiling(halves[i], 0));
 }
 
 /* ---- depthwise ---- */
@@ -231,8 +241,8 @@ struct depthwise_case {
 
 /* fp32 takes a pixel of the window, which is of order one here, off each input, and adds it times the sum of the taps.
  */
-static struct expected expect_depthwise(const struct depthwise_case *c, const struct pm_depthwise_row *r, int wide,
-                                        int i) {
+static struct expected expect_depthwise(const struct depthwise_case *c, const struct pm_depthwise_row *r,
+                                        enum pm_sums sums, int i) {
     double sum = 0, magnitude = 0;
     const float *origin = r->input + i / PM_BLOCK * c->pixel + i % PM_BLOCK;
     for (int tap = 0; tap < c->height * c->width; tap++) {
@@ -241,7 +251,7 @@ static struct expected expect_depthwise(const struct depthwise_case *c, const st
         sum += x * weight;
         magnitude += (fabs(x) + 2) * fabs(weight);
     }
-    return finish(sum, magnitude, c->height * c->width, wide, r->scale[i % PM_BLOCK], r->shift[i % PM_BLOCK], 0, r->low,
+    return finish(sum, magnitude, c->height * c->width, sums, r->scale[i % PM_BLOCK], r->shift[i % PM_BLOCK], 0, r->low,
                   r->high);
 }
 
@@ -255,7 +265,8 @@ static struct guarded sums_of_taps(const float *weights, int taps, int at_end) {
     return total;
 }
 
-static void check_depthwise(const struct pm_depthwise_variant *variant, const struct depthwise_case *c, int wide) {
+static void check_depthwise(const struct pm_depthwise_variant *variant, const struct depthwise_case *c,
+                            enum pm_sums sums) {
     ptrdiff_t span = (c->width - 1) * c->tap + (c->pixels - 1) * c->pixel, row = span + 2 * PM_BLOCK;
     struct guarded input = random_floats((size_t)((c->height - 1) * row + span + PM_BLOCK), c->at_end);
     struct guarded weights = random_floats((size_t)(c->height * c->width) * PM_BLOCK, c->at_end);
@@ -278,7 +289,7 @@ static void check_depthwise(const struct pm_depthwise_variant *variant, const st
                                  .high = c->clamped ? 0.5f : INFINITY};
     variant->run(&r);
     for (int i = 0; i < c->pixels * PM_BLOCK; i++)
-        check(output.data[i], expect_depthwise(c, &r, wide, i), variant->name);
+        check(output.data[i], expect_depthwise(c, &r, sums, i), variant->name);
     for (int i = 0; i < c->pixels; i++) { /* alone: the same bits */
         float alone[PM_BLOCK];
         struct pm_depthwise_row one = r;
@@ -293,7 +304,7 @@ static void check_depthwise(const struct pm_depthwise_variant *variant, const st
 }
 
 /* Every window that the variant takes. */
-static void check_variant(const struct pm_depthwise_variant *variant, int wide) {
+static void check_variant(const struct pm_depthwise_variant *variant, enum pm_sums sums) {
     static const int shapes[][2] = {{1, 1}, {3, 3}, {5, 5}, {7, 7}, {2, 4}, {1, 7}, {7, 1}};
     for (size_t s = 0; s < (variant->kernel ? 1 : sizeof shapes / sizeof *shapes); s++)
         for (int pixels = 1; pixels <= 23; pixels++)
@@ -306,19 +317,19 @@ static void check_variant(const struct pm_depthwise_variant *variant, int wide) 
                         c.tap = PM_BLOCK;
                         c.pixel = variant->input_pixel;
                     }
-                    check_depthwise(variant, &c, wide);
+                    check_depthwise(variant, &c, sums);
                 }
     print_message("           %s\n", variant->name);
 }
 
 static void check_depthwise_rows(const struct pm_kernels *kernels) {
-    int wide = 0, narrow = 0;
+    int precise = 0, plain = 0;
     for (int i = 0; i < PM_DEPTHWISE_VARIANTS_MAX && kernels->depthwise[i].name; i++) {
         const struct pm_depthwise_variant *variant = &kernels->depthwise[i];
-        check_variant(variant, variant->wide || kernels->level == PM_CPU_SCALAR);
-        if (variant->kernel == 0) ++*(variant->wide ? &wide : &narrow); /* takes any window */
+        check_variant(variant, kernels->level == PM_CPU_SCALAR ? PM_SUMS_FP64 : variant->sums);
+        if (variant->kernel == 0) ++*(variant->sums != PM_SUMS_FP32 ? &precise : &plain); /* takes any window */
     }
-    assert_true(wide && narrow);
+    assert_true(precise && plain);
 }
 
 /* ---- element by element ---- */

@@ -71,7 +71,7 @@ extern const struct pm_conv_tiling pm_conv_half_bf16;
 struct pm_bf16_kernels {
     const char *name;
     struct pm_conv_tiling conv[PM_CONV_TILINGS_MAX]; /* each takes all segments as one partial sum */
-    const struct pm_conv_tiling *half;               /* NULL, or of halves, for windows side by side; no couples */
+    const struct pm_conv_tiling *half, *broad_half;  /* as in pm_kernels; no couples */
     pm_bf16_narrow *narrow;
     pm_bf16_narrow_half *narrow_half;
     const struct pm_depthwise_variant *depthwise; /* in fp32, of one block; outputs become their halves of pairs */

@@ -6,8 +6,8 @@
  * `vectors` of weights; the input is broadcast from memory, one cache line a pixel and block. The shift comes last: a
  * large one at the start would cost every partial sum its low bits.
  *
- * Contract: 1 <= pixels <= PM_CONV_PIXELS_MAX, vectors a multiple of PM_VB, or half of it; these and a non-zero
- * distance are constants after inlining. */
+ * Contract: 1 <= pixels <= PM_CONV_PIXELS_MAX, vectors a multiple of PM_VB, or half of it, and where `halved` the last
+ * one counts for its lower half; these and a non-zero distance are constants after inlining. */
 #include "kernels/conv_tilings.h"
 #include "kernels/simd.h"
 
@@ -28,6 +28,13 @@
 #define CONV_PART(sum) (sum)
 #define CONV_JOIN(total, sum) ((sum) + (total))
 #define CONV_ALONE(sum) (sum)
+#endif
+
+/* Of tiles whose last vector is half full: its numbers, zeros behind them, and its multiplication by the number at
+ * `from`. */
+#ifndef CONV_HALF_LOAD
+#define CONV_HALF_LOAD VLOAD
+#define CONV_HALF_MULTIPLY_ADD(sum, from, weight) CONV_MULTIPLY_ADD(sum, CONV_BROADCAST(from), weight)
 #endif
 
 /* Two pixels of a vector of channels as one vector, where tiles can store couples. */
@@ -59,36 +66,48 @@ typedef vf conv_totals[CONV_VECTORS_MAX][PM_CONV_PIXELS_MAX] __attribute__((alig
 /* The value is wanted once more: else GCC 12 gives its register to the sum, which then wanders, or others to memory. */
 #define CONV_KEEP(value) __asm__("" : : IN_REGISTER(value))
 
+/* Weights of a step, and the vector j of what lies as they do. */
+#define ROW (vectors * PM_VL - halved * PM_VL / 2)
+#define IS_HALF(j) (halved && (j) == vectors - 1)
+#define LOAD_COLUMN(from, j) conv_load((from) + (j)*PM_VL, IS_HALF(j))
+
+ALWAYS_INLINE vf conv_load(const float *from, const int half) {
+    if (half) return CONV_HALF_LOAD(from);
+    return VLOAD(from);
+}
+
 #define STEP(k)                                                                                                        \
     do {                                                                                                               \
         vf weight[CONV_VECTORS_MAX];                                                                                   \
         __asm__ volatile("" : "+r"(next));                                                                             \
-        UNROLL for (int j = 0; j < vectors; j++) weight[j] = VLOAD(w + (k)*vectors * PM_VL + j * PM_VL);               \
+        UNROLL for (int j = 0; j < vectors; j++) weight[j] = LOAD_COLUMN(w + (k)*ROW, j);                              \
         UNROLL for (int j = 0; j + CONV_LINE <= vectors * PM_VL; j += CONV_LINE)                                       \
-            __builtin_prefetch(next + (k)*vectors * PM_VL + j, 0, CONV_TO_L2);                                         \
+            __builtin_prefetch(next + (k)*ROW + j, 0, CONV_TO_L2);                                                     \
         UNROLL for (int i = 0; i < pixels; i++) {                                                                      \
             vf x = CONV_BROADCAST(at[i] + (k));                                                                        \
-            UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = CONV_MULTIPLY_ADD(sum[i][j], x, weight[j]);           \
-            if (vectors > 1) CONV_KEEP(x);                                                                             \
+            UNROLL for (int j = 0; j < vectors - halved; j++) sum[i][j] = CONV_MULTIPLY_ADD(sum[i][j], x, weight[j]);  \
+            if (vectors - halved > 1) CONV_KEEP(x);                                                                    \
+            UNROLL for (int j = vectors - halved; j < vectors; j++) sum[i][j] =                                        \
+                CONV_HALF_MULTIPLY_ADD(sum[i][j], at[i] + (k), weight[j]);                                             \
         }                                                                                                              \
         UNROLL for (int j = 0; j < vectors; j++) CONV_KEEP(weight[j]);                                                 \
     } while (0)
 
 /* Vector by vector, so that scale, shift and bounds stay in the registers that weights and input held. */
-ALWAYS_INLINE void conv_store(const struct pm_conv_tile *tile, const int pixels, const int vectors, conv_sums sum,
-                              const int turning, const int bare, const int added) {
+ALWAYS_INLINE void conv_store(const struct pm_conv_tile *tile, const int pixels, const int vectors, const int halved,
+                              conv_sums sum, const int turning, const int bare, const int added) {
     const struct pm_conv_tile t = *tile; /* a store might change what is behind a pointer */
     const vf low = VSET(t.low), high = VSET(t.high);
     UNROLL for (int j = 0; j < vectors; j++) {
         const ptrdiff_t lanes = j % PM_VB * PM_VL, block = j / PM_VB;
         float *output = t.output + block * t.output_block + lanes;
         const float *residual = added ? t.residual + block * t.residual_block + lanes : NULL;
-        const vf scale = bare ? (vf){0} : VLOAD(t.scale + j * PM_VL), shift = bare ? scale : VLOAD(t.shift + j * PM_VL);
+        const vf scale = bare ? (vf){0} : LOAD_COLUMN(t.scale, j), shift = bare ? scale : LOAD_COLUMN(t.shift, j);
         UNROLL for (int i = 0; i < pixels; i++) {
             vf value = sum[i][j];
             if (turning && i == t.turn) output += t.output_turn, residual += added ? t.residual_turn : 0;
             if (!bare) value = value * scale + shift;
-            if (added) value += VLOAD(residual + i * PM_BLOCK);
+            if (added) value += conv_load(residual + i * PM_BLOCK, IS_HALF(j));
             VSTORE(output + i * PM_BLOCK, bare ? value : VCLAMP(value, low, high));
             if (vectors < PM_VB) VSTORE(output + i * PM_BLOCK + vectors * PM_VL, VSET(0.0f));
         }
@@ -97,12 +116,12 @@ ALWAYS_INLINE void conv_store(const struct pm_conv_tile *tile, const int pixels,
 
 /* The same in couples; the last one of an odd number of pixels has a zero. */
 ALWAYS_INLINE void conv_store_couples(const struct pm_conv_tile *tile, const int pixels, const int vectors,
-                                      conv_sums sum) {
+                                      const int halved, conv_sums sum) {
     const struct pm_conv_tile t = *tile;
     const vf low = VSET(t.low), high = VSET(t.high);
     UNROLL for (int j = 0; j < vectors; j++) {
         float *output = t.output + j / PM_VB * t.output_block + j % PM_VB * PM_VL;
-        const vf scale = VLOAD(t.scale + j * PM_VL), shift = VLOAD(t.shift + j * PM_VL);
+        const vf scale = LOAD_COLUMN(t.scale, j), shift = LOAD_COLUMN(t.shift, j);
         UNROLL for (int i = 0; i < pixels; i++) sum[i][j] = VCLAMP(sum[i][j] * scale + shift, low, high);
         UNROLL for (int i = 0; i < pixels; i += 2)
             VSTORE(output + i / 2 * PM_BLOCK, CONV_COUPLE(sum[i][j], i + 1 < pixels ? sum[i + 1][j] : (vf){0}));
@@ -110,15 +129,15 @@ ALWAYS_INLINE void conv_store_couples(const struct pm_conv_tile *tile, const int
 }
 
 /* Adds what the sums begin with: last, so that it takes no registers and no low bits from partial sums. */
-ALWAYS_INLINE void conv_add_begins(const struct pm_conv_tile *t, const int pixels, const int vectors, const int turning,
-                                   conv_sums sum) {
+ALWAYS_INLINE void conv_add_begins(const struct pm_conv_tile *t, const int pixels, const int vectors, const int halved,
+                                   const int turning, conv_sums sum) {
     PM_PRAGMA(GCC unroll 1) for (int b = 0; b < t->begin_count; b++) {
         const struct pm_conv_begin begin = t->begins[b];
         UNROLL for (int j = 0; j < vectors; j++) {
             const float *from = begin.numbers + t->begin_at + j / PM_VB * begin.block + j % PM_VB * PM_VL;
             __asm__("" : "+r"(from)); /* one address for all pixels */
             UNROLL for (int i = 0; i < pixels; i++) sum[i][j] +=
-                VLOAD(from + i * PM_BLOCK + (turning && i >= t->turn ? t->output_turn : 0));
+                conv_load(from + i * PM_BLOCK + (turning && i >= t->turn ? t->output_turn : 0), IS_HALF(j));
         }
     }
 }
@@ -143,7 +162,7 @@ ALWAYS_INLINE void conv_fetch_residual(const struct pm_conv_tile *t, const int p
                                0, CONV_TO_L2);
 }
 
-ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, const int vectors,
+ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, const int vectors, const int halved,
                              const ptrdiff_t constant_distance, const int turning) {
     const ptrdiff_t distance = constant_distance ? constant_distance : t->input_pixel;
     const float *w = t->weights;
@@ -178,97 +197,45 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
         } else {
             PM_PRAGMA(GCC unroll 1) for (ptrdiff_t k = 0; k < length; k++) STEP(k);
         }
-        w += length * vectors * PM_VL;
-        next += length * vectors * PM_VL;
+        w += length * ROW;
+        next += length * ROW;
     }
     UNROLL for (int odd = 0; odd < 2 && odd < vectors; odd++) {
         if (joined[odd]) EACH_SUM_OF(odd) sum[i][j] = CONV_JOIN(total[j][i], sum[i][j]);
         else EACH_SUM_OF(odd) sum[i][j] = CONV_ALONE(sum[i][j]);
     }
-    conv_add_begins(t, pixels, vectors, turning, sum);
-    if (CONV_COUPLES && t->couples) conv_store_couples(t, pixels, vectors, sum);
-    else if (!t->scale) conv_store(t, pixels, vectors, sum, turning, 1, 0);
-    else if (t->residual) conv_store(t, pixels, vectors, sum, turning, 0, 1);
-    else conv_store(t, pixels, vectors, sum, turning, 0, 0);
+    conv_add_begins(t, pixels, vectors, halved, turning, sum);
+    if (CONV_COUPLES && t->couples) conv_store_couples(t, pixels, vectors, halved, sum);
+    else if (!t->scale) conv_store(t, pixels, vectors, halved, sum, turning, 1, 0);
+    else if (t->residual) conv_store(t, pixels, vectors, halved, sum, turning, 0, 1);
+    else conv_store(t, pixels, vectors, halved, sum, turning, 0, 0);
 }
 
 #undef STEP
+#undef ROW
+#undef IS_HALF
+#undef LOAD_COLUMN
 #undef EACH_SUM
 #undef EACH_SUM_OF
-
-/* The same with sums in fp64, for the few layers whose rounding decides the accuracy of all that follows; `scale` is
- * there. The input is converted a piece of a segment at a time, each number once; then CONV_WIDE_VECTORS of sums a
- * pixel meet as many converted weights a step. */
-#define CONV_WIDE_VECTORS 2
-
-typedef double conv_piece[PM_CONV_PIXELS_MAX][PM_BLOCK] __attribute__((aligned(PM_VL * 4)));
-
-ALWAYS_INLINE void conv_widen(const float *input, ptrdiff_t distance, ptrdiff_t length, const int pixels,
-                              conv_piece to) {
-    for (int i = 0; i < pixels; i++, input += distance) {
-        if (length == PM_BLOCK) UNROLL for (int k = 0; k < PM_BLOCK; k += PM_DL) * (vd *)(to[i] + k) = DLOAD(input + k);
-        else
-            for (ptrdiff_t k = 0; k < length; k++) to[i][k] = input[k];
-    }
-}
-
-ALWAYS_INLINE void conv_store_wide(const struct pm_conv_tile *t, const int pixels, const ptrdiff_t first,
-                                   vd sum[][CONV_WIDE_VECTORS]) {
-    const vd low = DSET(t->low), high = DSET(t->high);
-    const float *scales = t->scale, *shifts = t->shift, *residual = t->residual;
-    float *output = t->output;
-    UNROLL for (int j = 0; j < CONV_WIDE_VECTORS; j++) {
-        const ptrdiff_t lane = first + j * PM_DL;
-        const vd scale = DLOAD(scales + lane), shift = DLOAD(shifts + lane);
-        UNROLL for (int i = 0; i < pixels; i++) {
-            vd value = sum[i][j] * scale + shift;
-            if (residual) value += DLOAD(residual + i * PM_BLOCK + lane);
-            DSTORE(output + i * PM_BLOCK + lane, DCLAMP(value, low, high));
-        }
-    }
-}
-
-ALWAYS_INLINE void conv_tile_wide(const struct pm_conv_tile *t, const int pixels) {
-    conv_piece input;
-    for (ptrdiff_t first = 0; first < PM_BLOCK; first += CONV_WIDE_VECTORS * PM_DL) {
-        const float *w = t->weights + first;
-        vd sum[PM_CONV_PIXELS_MAX][CONV_WIDE_VECTORS];
-        UNROLL for (int i = 0; i < pixels; i++) UNROLL for (int j = 0; j < CONV_WIDE_VECTORS; j++) sum[i][j] = (vd){0};
-        for (ptrdiff_t s = 0; s < t->segment_count; s++)
-            for (ptrdiff_t from = 0, length; from < t->segments[s].length; from += length) {
-                const ptrdiff_t left = t->segments[s].length - from;
-                length = left < PM_BLOCK ? left : PM_BLOCK;
-                conv_widen(t->input + t->segments[s].offset + from, t->input_pixel, length, pixels, input);
-                PM_PRAGMA(GCC unroll 1) for (ptrdiff_t k = 0; k < length; k++, w += PM_BLOCK) {
-                    vd weight[CONV_WIDE_VECTORS];
-                    UNROLL for (int j = 0; j < CONV_WIDE_VECTORS; j++) weight[j] = DLOAD(w + j * PM_DL);
-                    UNROLL for (int i = 0; i < pixels; i++) {
-                        vd x = DSET(input[i][k]);
-                        UNROLL for (int j = 0; j < CONV_WIDE_VECTORS; j++) sum[i][j] += x * weight[j];
-                    }
-                }
-            }
-        conv_store_wide(t, pixels, first, sum);
-    }
-}
 
 /* One function for each number of pixels; `distance` 0 takes any. */
 #define CONV_KERNEL(pixels, blocks, distance)                                                                          \
     static void conv_##pixels##x##blocks##_##distance(const struct pm_conv_tile *t) {                                  \
-        conv_tile(t, pixels, blocks *PM_VB, distance, 0);                                                              \
+        conv_tile(t, pixels, blocks *PM_VB, 0, distance, 0);                                                           \
     }
 
 #define CONV_TURNING_KERNEL(pixels, blocks)                                                                            \
     static void conv_turning_##pixels##x##blocks(const struct pm_conv_tile *t) {                                       \
-        conv_tile(t, pixels, blocks *PM_VB, 0, 1);                                                                     \
+        conv_tile(t, pixels, blocks *PM_VB, 0, 0, 1);                                                                  \
     }
 
 #define CONV_HALF_KERNEL(pixels, ...)                                                                                  \
-    static void conv_half_##pixels(const struct pm_conv_tile *t) { conv_tile(t, pixels, PM_VB / 2, PM_BLOCK, 0); }
+    static void conv_half_##pixels(const struct pm_conv_tile *t) { conv_tile(t, pixels, PM_VB / 2, 0, PM_BLOCK, 0); }
+
+/* A block and a half. */
+#define CONV_BROAD_HALF_KERNEL(pixels, ...)                                                                            \
+    static void conv_broad_half_##pixels(const struct pm_conv_tile *t) {                                               \
+        conv_tile(t, pixels, 2 * PM_VB, 1, PM_BLOCK, 0);                                                               \
+    }
 
 #define CONV_TURNING_ENTRY(pixels, blocks) conv_turning_##pixels##x##blocks,
-
-#define CONV_WIDE_KERNEL(pixels, ...)                                                                                  \
-    static void conv_wide_##pixels(const struct pm_conv_tile *t) { conv_tile_wide(t, pixels); }
-
-#define CONV_WIDE_ENTRY(pixels, ...) conv_wide_##pixels,

@@ -31,11 +31,14 @@ extern const struct pm_conv_tiling pm_conv_half_avx512;
 /* A pm_conv_tiling of the functions of UP_TO_<pixels>. */
 #define CONV_TILING(pixels, blocks, distance, label) CONV_TURNING_TILING(pixels, blocks, distance, label, NULL)
 #define CONV_TURNING_TILING(pixels, blocks, distance, label, turning)                                                  \
-    { label, 0, pixels, blocks, distance, {UP_TO_##pixels(CONV_ENTRY, blocks, distance)}, turning, 0 }
+    { label, PM_SUMS_FP32, pixels, blocks, distance, {UP_TO_##pixels(CONV_ENTRY, blocks, distance)}, turning, 0 }
 
 #define CONV_HALF_ENTRY(pixels, ...) conv_half_##pixels,
+#define CONV_BROAD_HALF_ENTRY(pixels, ...) conv_broad_half_##pixels,
 
 #define CONV_HALF_TILING(pixels, label)                                                                                \
-    { label, 0, pixels, 1, PM_BLOCK, {UP_TO_##pixels(CONV_HALF_ENTRY, 0)}, NULL, 1 }
+    { label, PM_SUMS_FP32, pixels, 1, PM_BLOCK, {UP_TO_##pixels(CONV_HALF_ENTRY, 0)}, NULL, 1 }
+#define CONV_BROAD_HALF_TILING(pixels, label)                                                                          \
+    { label, PM_SUMS_FP32, pixels, 2, PM_BLOCK, {UP_TO_##pixels(CONV_BROAD_HALF_ENTRY, 0)}, NULL, 1 }
 
 #endif

@@ -42,16 +42,22 @@ ALWAYS_INLINE void REAL(depthwise_tap)(const float *input, const RV weight, RV *
     UNROLL for (int i = 0; i < pixels; i++) sum[i] -= (middle[i] - RV_LOAD(input + i * distance)) * weight;
 }
 
-/* All rows of known windows. */
+/* All rows of known windows; `apart`: each is a sum by itself, which then joins the others. */
 ALWAYS_INLINE void REAL(depthwise_known)(const float *input, const ptrdiff_t input_row, const RV_WEIGHT *weights,
                                          RV *sum, const RV *middle, const int pixels, const int height, const int width,
-                                         const ptrdiff_t distance) {
+                                         const ptrdiff_t distance, const int apart) {
     ROWS_UNROLLED for (int y = 0; y < height; y++, input += input_row, weights += width * PM_BLOCK) {
         const int middle_row = y == height / 2;
-        if (!RV_BY_TAPS) REAL(depthwise_columns)(input, weights, sum, middle, pixels, width, distance, middle_row);
+        RV row[RV_PIXELS];
+        UNROLL for (int i = 0; i < pixels; i++) row[i] = apart ? (RV){0} : sum[i];
+        if (!RV_BY_TAPS) REAL(depthwise_columns)(input, weights, row, middle, pixels, width, distance, middle_row);
         UNROLL for (int x = 0; RV_BY_TAPS && x < width; x++) {
             const RV weight = *(const RV *)(weights + x * PM_BLOCK);
-            if (RV_ADDS(x)) REAL(depthwise_tap)(input + x * PM_BLOCK, weight, sum, middle, pixels, distance);
+            if (RV_ADDS(x)) REAL(depthwise_tap)(input + x * PM_BLOCK, weight, row, middle, pixels, distance);
+        }
+        UNROLL for (int i = 0; i < pixels; i++) {
+            if (apart && y > 0) row[i] += sum[i];
+            sum[i] = row[i];
         }
     }
 }
@@ -59,7 +65,8 @@ ALWAYS_INLINE void REAL(depthwise_known)(const float *input, const ptrdiff_t inp
 /* `known`: sides and distance are constants after inlining, taps are neighbours, and `weights` theirs. */
 ALWAYS_INLINE void REAL(depthwise_tile)(const struct pm_depthwise_row *r, const float *input, float *output,
                                         const RV_WEIGHT *weights, const int pixels, const int height, const int width,
-                                        const ptrdiff_t tap, const ptrdiff_t distance, const int known) {
+                                        const ptrdiff_t tap, const ptrdiff_t distance, const int known,
+                                        const int apart) {
     const ptrdiff_t to_middle = height / 2 * r->input_row + width / 2 * tap;
     for (int lane = 0; lane < PM_BLOCK; lane += RV_LANES) {
         RV sum[RV_PIXELS], middle[RV_PIXELS];
@@ -68,8 +75,8 @@ ALWAYS_INLINE void REAL(depthwise_tile)(const struct pm_depthwise_row *r, const 
             middle[i] = RV_CENTRED ? RV_LOAD(input + to_middle + i * distance + lane) : (RV){0};
         }
         const float *row = input + lane;
-        if (known)
-            REAL(depthwise_known)(row, r->input_row, weights + lane, sum, middle, pixels, height, width, distance);
+        if (known) REAL(depthwise_known)
+        (row, r->input_row, weights + lane, sum, middle, pixels, height, width, distance, apart);
         for (int y = 0; !known && y < height; y++, row += r->input_row)
             for (int x = 0; x < width; x++) {
                 const RV weight = RV_LOAD(r->weights + (y * width + x) * PM_BLOCK + lane);
@@ -87,8 +94,8 @@ ALWAYS_INLINE void REAL(depthwise_tile)(const struct pm_depthwise_row *r, const 
 
 /* Tiles, the last one back to where the row ends: it makes some pixels again. Rows shorter than a tile one by one. */
 ALWAYS_INLINE void REAL(depthwise_row)(const struct pm_depthwise_row *r, const int pixels, const int height,
-                                       const int width, const ptrdiff_t tap, const ptrdiff_t distance,
-                                       const int known) {
+                                       const int width, const ptrdiff_t tap, const ptrdiff_t distance, const int known,
+                                       const int apart) {
     RV_WEIGHT room[DEPTHWISE_WIDTH_MAX * DEPTHWISE_WIDTH_MAX * PM_BLOCK] __attribute__((aligned(PM_VL * 4)));
     const RV_WEIGHT *weights = known ? RV_WEIGHTS(r->weights, height * width, room) : NULL;
     const ptrdiff_t last = r->pixels - pixels;
@@ -96,42 +103,48 @@ ALWAYS_INLINE void REAL(depthwise_row)(const struct pm_depthwise_row *r, const i
         const ptrdiff_t first = p < last ? p : last;
         REAL(depthwise_tile)
         (r, r->input + first * distance, r->output + first * PM_BLOCK, weights, pixels, height, width, tap, distance,
-         known);
+         known, apart);
     }
     for (ptrdiff_t p = 0; last < 0 && p < r->pixels; p++) {
         REAL(depthwise_tile)
-        (r, r->input + p * distance, r->output + p * PM_BLOCK, weights, 1, height, width, tap, distance, known);
+        (r, r->input + p * distance, r->output + p * PM_BLOCK, weights, 1, height, width, tap, distance, known, apart);
     }
 }
 
 static void REAL(depthwise_3x3_s1)(const struct pm_depthwise_row *r) {
-    REAL(depthwise_row)(r, RV_PIXELS, 3, 3, PM_BLOCK, PM_BLOCK, 1);
+    REAL(depthwise_row)(r, RV_PIXELS, 3, 3, PM_BLOCK, PM_BLOCK, 1, 0);
 }
 
 static void REAL(depthwise_3x3_s2)(const struct pm_depthwise_row *r) {
-    REAL(depthwise_row)(r, RV_PIXELS, 3, 3, PM_BLOCK, 2 * PM_BLOCK, 1);
+    REAL(depthwise_row)(r, RV_PIXELS, 3, 3, PM_BLOCK, 2 * PM_BLOCK, 1, 0);
 }
 
 static void REAL(depthwise_5x5_s1)(const struct pm_depthwise_row *r) {
-    REAL(depthwise_row)(r, RV_PIXELS, 5, 5, PM_BLOCK, PM_BLOCK, 1);
+    REAL(depthwise_row)(r, RV_PIXELS, 5, 5, PM_BLOCK, PM_BLOCK, 1, 0);
 }
 
 static void REAL(depthwise_5x5_s2)(const struct pm_depthwise_row *r) {
-    REAL(depthwise_row)(r, RV_PIXELS, 5, 5, PM_BLOCK, 2 * PM_BLOCK, 1);
+    REAL(depthwise_row)(r, RV_PIXELS, 5, 5, PM_BLOCK, 2 * PM_BLOCK, 1, 0);
 }
+
+#if RV_CENTRED && DEPTHWISE_APART
+static void depthwise_3x3_s1_apart(const struct pm_depthwise_row *r) {
+    REAL(depthwise_row)(r, RV_PIXELS, 3, 3, PM_BLOCK, PM_BLOCK, 1, 1);
+}
+#endif
 
 #if RV_CENTRED
 static void REAL(depthwise_7x7_s1)(const struct pm_depthwise_row *r) {
-    REAL(depthwise_row)(r, RV_PIXELS, 7, 7, PM_BLOCK, PM_BLOCK, 1);
+    REAL(depthwise_row)(r, RV_PIXELS, 7, 7, PM_BLOCK, PM_BLOCK, 1, 0);
 }
 
 static void REAL(depthwise_7x7_s2)(const struct pm_depthwise_row *r) {
-    REAL(depthwise_row)(r, RV_PIXELS, 7, 7, PM_BLOCK, 2 * PM_BLOCK, 1);
+    REAL(depthwise_row)(r, RV_PIXELS, 7, 7, PM_BLOCK, 2 * PM_BLOCK, 1, 0);
 }
 #endif
 
 static void REAL(depthwise_any)(const struct pm_depthwise_row *r) {
-    REAL(depthwise_row)(r, RV_PIXELS, r->kernel_height, r->kernel_width, r->input_tap, r->input_pixel, 0);
+    REAL(depthwise_row)(r, RV_PIXELS, r->kernel_height, r->kernel_width, r->input_tap, r->input_pixel, 0, 0);
 }
 
 #undef REAL

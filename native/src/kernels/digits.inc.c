@@ -18,16 +18,10 @@ typedef __m256i digits_vector;
 #define DIGITS_MULTIPLY_ADD(sum, x, weight) DIGITS(add_epi32)(sum, DIGITS(madd_epi16)(x, weight))
 #endif
 
-#define DIGITS_KEPT 12 /* bits of a sum of high digits; the others, at most 17, are a float */
-
-/* high x 2^PM_DIGIT_BITS + low, rounded once: the lower bits of `high` join `low`, still in whole numbers. */
+/* high x 2^PM_DIGIT_BITS + low, each rounded before: a small sum, in which large ones cancel, is exact till then. */
 static inline vf digits_join(digits_vector low, digits_vector high) {
-    const digits_vector half = DIGITS(set1_epi32)(1 << (DIGITS_KEPT - 1));
-    digits_vector upper = DIGITS(srai_epi32)(DIGITS(add_epi32)(high, half), DIGITS_KEPT);
-    digits_vector kept = DIGITS(sub_epi32)(high, DIGITS(slli_epi32)(upper, DIGITS_KEPT));
-    digits_vector lower = DIGITS(add_epi32)(low, DIGITS(slli_epi32)(kept, PM_DIGIT_BITS));
-    const vf unit = VSET((float)(1u << (DIGITS_KEPT + PM_DIGIT_BITS)));
-    return VFMA((vf)DIGITS(cvtepi32_ps)(upper), unit, (vf)DIGITS(cvtepi32_ps)(lower));
+    const vf unit = VSET((float)(1 << PM_DIGIT_BITS));
+    return VFMA((vf)DIGITS(cvtepi32_ps)(high), unit, (vf)DIGITS(cvtepi32_ps)(low));
 }
 
 #define CONV_BROADCAST VREPEAT

@@ -60,22 +60,26 @@ struct pm_conv_tile {
 
 typedef void pm_conv_kernel(const struct pm_conv_tile *tile);
 
+/* How sums are formed: in fp32; in fp32 but so short, before they join others, that rounding takes about as little as
+ * from sums in fp64; in fp64. */
+enum pm_sums { PM_SUMS_FP32, PM_SUMS_PRECISE, PM_SUMS_FP64 };
+
 /* One tile shape. kernels[p - 1] does p pixels, p <= pixels; each sums in the same order, so that a pixel's bits do not
  * depend on the tile it falls into. */
 #define PM_CONV_PIXELS_MAX 32
 struct pm_conv_tiling {
     const char *name;
-    int wide; /* sums in fp64 */
+    enum pm_sums sums;
     int pixels, blocks;
     ptrdiff_t input_pixel; /* the distance it is made for, 0: any */
     pm_conv_kernel *kernels[PM_CONV_PIXELS_MAX];
     pm_conv_kernel *const *turning; /* NULL, or the same for tiles of parts of two rows, windows at any distance */
-    int half;                       /* makes the first 8 channels of a block, and zeros of the others */
+    int half;                       /* makes the first 8 channels of its last block, and zeros of the others */
 };
 
 /* Channels whose sums it makes. */
 static inline ptrdiff_t pm_tiling_outputs(const struct pm_conv_tiling *tiling) {
-    return tiling->half ? PM_BLOCK / 2 : tiling->blocks * PM_BLOCK;
+    return tiling->blocks * PM_BLOCK - (tiling->half ? PM_BLOCK / 2 : 0);
 }
 
 /* `pixels` outputs in a row of one 16-channel block of a depthwise convolution. */
@@ -98,7 +102,7 @@ typedef void pm_depthwise_kernel(const struct pm_depthwise_row *row);
 /* A depthwise routine for one shape of window; zeros: any. */
 struct pm_depthwise_variant {
     const char *name;
-    int wide;              /* sums in fp64 */
+    enum pm_sums sums;
     int kernel;            /* height and width */
     ptrdiff_t input_pixel; /* 16 x stride, with undilated taps */
     pm_depthwise_kernel *run;
@@ -131,7 +135,7 @@ struct pm_norm_row {
 };
 
 #define PM_CONV_TILINGS_MAX 8
-#define PM_DEPTHWISE_VARIANTS_MAX 12
+#define PM_DEPTHWISE_VARIANTS_MAX 13
 #define PM_WINOGRAD_FORMS_MAX 9
 
 struct pm_moment_kernels; /* kernels/moments.h */
@@ -143,7 +147,8 @@ struct pm_kernels {
     enum pm_cpu_level level;
     const char *name;
     struct pm_conv_tiling conv[PM_CONV_TILINGS_MAX];
-    const struct pm_conv_tiling *half;                 /* NULL, or of halves, for windows side by side */
+    const struct pm_conv_tiling *half, *broad_half; /* NULL, or of half a block and of one and a half, for windows side
+                                                     * by side */
     const struct pm_conv_tiling *digits, *digits_vnni; /* NULL, or kernels/digits.h; the latter for CPUs with VNNI */
     struct pm_depthwise_variant depthwise[PM_DEPTHWISE_VARIANTS_MAX];
     struct pm_winograd_form winograd[PM_WINOGRAD_FORMS_MAX]; /* the last has no name; none at the scalar level */

@@ -15,7 +15,7 @@ int pm_conv_digits_suits(const struct pm_node *node, const struct pm_plan *plan)
     const struct pm_window *window = &node->window;
     uint64_t products = (uint64_t)window->kernel[0] * window->kernel[1] * PM_INPUT_CHANNELS;
     return node->layer == pm_layer_find("conv2d") && pm_conv_digits(plan->kernels) &&
-           (pm_is_wide(node, plan, products) || suits_one(plan, products)) && window->groups == 1 &&
+           (pm_is_precise(node, plan, products) || suits_one(plan, products)) && window->groups == 1 &&
            window->dilation[1] == 1 && window->stride[1] * PM_INPUT_CHANNELS == 2 * PM_DIGITS_PIXEL;
 }
 

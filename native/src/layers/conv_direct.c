@@ -82,7 +82,7 @@ static void choose_runs(const struct pm_node *node, const struct pm_plan *plan, 
 
 static int is_precise(const struct pm_node *node, const struct pm_plan *plan) {
     const struct pm_window *window = &node->window;
-    return pm_is_wide(node, plan, (uint64_t)window->kernel[0] * window->kernel[1] * pm_panels_channels(node));
+    return pm_is_precise(node, plan, (uint64_t)window->kernel[0] * window->kernel[1] * pm_panels_channels(node));
 }
 
 static const struct pm_conv_tiling *kernels_of(const struct pm_plan *plan, const struct pm_map *in, int slices) {
@@ -90,10 +90,9 @@ static const struct pm_conv_tiling *kernels_of(const struct pm_plan *plan, const
     return slices ? plan->bf16->conv : plan->kernels->conv;
 }
 
-/* Of a level's tilings for the last half of a block, or NULL. What is banded may be stored as couples. */
-static const struct pm_conv_tiling *half_of(const struct pm_node *node, const struct pm_plan *plan, int slices) {
-    if (slices) return node->banded ? NULL : plan->bf16->half;
-    return plan->kernels->half;
+/* Tilings for the last half of a block are for windows side by side, and for what is not stored as couples. */
+static int takes_halves(const struct pm_node *node, int slices, ptrdiff_t input_pixel) {
+    return node->window.groups == 1 && input_pixel == PM_BLOCK && !(slices && node->banded);
 }
 
 static struct pm_tilings choose_tilings(const struct pm_node *node, const struct pm_plan *plan, const struct pm_map *in,
@@ -101,19 +100,22 @@ static struct pm_tilings choose_tilings(const struct pm_node *node, const struct
     struct pm_window window = slices ? pm_conv_bf16_window(node, plan) : node->window;
     if (in->digits) window = pm_conv_digits_window(node);
     uint32_t blocks = pm_map_blocks(&plan->maps[node->value]);
-    int precise = is_precise(node, plan), wide = precise && !in->unit;
+    int precise = is_precise(node, plan), plain = !precise || in->unit;
     ptrdiff_t input_pixel = in->digits ? PM_DIGITS_PIXEL : (ptrdiff_t)(window.stride[1] * in->block);
     const struct pm_conv_tiling *list = kernels_of(plan, in, slices);
-    int halves = !wide && window.groups == 1 && input_pixel == PM_BLOCK;
+    const struct pm_conv_tiling *half = slices ? plan->bf16->half : plan->kernels->half,
+                                *broad_half = slices ? plan->bf16->broad_half : plan->kernels->broad_half;
+    int halves = plain && takes_halves(node, slices, input_pixel);
     return (struct pm_tilings){
         .in = in,
         .window = window,
         .input_pixel = input_pixel,
         .slices = slices,
         .digits = in->digits,
-        .broad = pm_conv_tiling(list, wide, blocks, input_pixel),
-        .narrow = pm_conv_tiling(list, wide, 1, input_pixel),
-        .half = halves ? half_of(node, plan, slices) : NULL,
+        .broad = pm_conv_tiling(list, !plain, blocks, input_pixel),
+        .narrow = pm_conv_tiling(list, !plain, 1, input_pixel),
+        .half = halves ? half : NULL,
+        .broad_half = halves ? broad_half : NULL,
         .whole_blocks = slices && plan->bf16->whole_blocks,
         .passes = pm_panels_passes(in, slices, precise),
     };

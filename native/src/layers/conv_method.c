@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "layers/conv_method.h"
 
-const struct pm_conv_tiling *pm_conv_tiling(const struct pm_conv_tiling *list, int wide, uint32_t blocks,
+const struct pm_conv_tiling *pm_conv_tiling(const struct pm_conv_tiling *list, int precise, uint32_t blocks,
                                             ptrdiff_t input_pixel) {
     for (int i = 0; i < PM_CONV_TILINGS_MAX && list[i].name; i++)
-        if (list[i].wide == wide && (uint32_t)list[i].blocks <= blocks &&
+        if ((list[i].sums != PM_SUMS_FP32) == precise && (uint32_t)list[i].blocks <= blocks &&
             (list[i].input_pixel == input_pixel || list[i].input_pixel == 0))
             return &list[i];
     return NULL;

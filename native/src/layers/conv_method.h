@@ -53,9 +53,9 @@ int pm_conv_winograd_suits(const struct pm_node *node, const struct pm_plan *pla
 extern const struct pm_conv_method pm_conv_strassen;
 int pm_conv_strassen_suits(const struct pm_node *node, const struct pm_plan *plan, const struct pm_shape *in);
 
-/* The first of PM_CONV_TILINGS_MAX tilings that has at most `blocks` output blocks and takes windows this far apart, or
- * NULL. */
-const struct pm_conv_tiling *pm_conv_tiling(const struct pm_conv_tiling *list, int wide, uint32_t blocks,
+/* The first of PM_CONV_TILINGS_MAX tilings that has at most `blocks` output blocks and takes windows this far apart,
+ * its sums precise or plain ones in fp32, or NULL. */
+const struct pm_conv_tiling *pm_conv_tiling(const struct pm_conv_tiling *list, int precise, uint32_t blocks,
                                             ptrdiff_t input_pixel);
 
 /* Whether tiles that end with the row would leave much of the registers empty. */

@@ -123,6 +123,7 @@ static const struct pm_conv_tiling *tiling_at(const struct pm_tilings *tilings, 
     uint32_t groups = tilings->window.groups, last = left % PM_BLOCK;
     int halves = tilings->half && last > 0 && last <= PM_BLOCK / 2;
     if (halves && left == last) return tilings->half;
+    if (halves && left == PM_BLOCK + last && tilings->broad_half) return tilings->broad_half;
     uint32_t blocks = left / PM_BLOCK + (last > 0 && !halves);
     int fits = blocks >= broad && (groups == 1 || out->channels / groups % (broad * PM_BLOCK) == 0);
     return fits ? tilings->broad : tilings->narrow;

@@ -16,13 +16,13 @@ struct pm_tilings {
     /* Input and window as the kernels see them, in floats or in pairs (kernels/bf16.h, kernels/digits.h). */
     const struct pm_map *in;
     struct pm_window window;
-    ptrdiff_t input_pixel;                       /* between the windows of neighbouring outputs */
-    int slices;                                  /* the kernels read pairs of so many slices; 0: floats */
-    int digits;                                  /* the kernels read int16 (kernels/digits.h) */
-    int whole_blocks;                            /* the kernels take no others */
-    const struct pm_conv_tiling *broad, *narrow; /* for as many output blocks as fit, and for one */
-    const struct pm_conv_tiling *half;           /* NULL, or for the last block where half of it suffices */
-    int passes;                                  /* over the segments, pm_panels_passes */
+    ptrdiff_t input_pixel;                          /* between the windows of neighbouring outputs */
+    int slices;                                     /* the kernels read pairs of so many slices; 0: floats */
+    int digits;                                     /* the kernels read int16 (kernels/digits.h) */
+    int whole_blocks;                               /* the kernels take no others */
+    const struct pm_conv_tiling *broad, *narrow;    /* for as many output blocks as fit, and for one */
+    const struct pm_conv_tiling *half, *broad_half; /* NULL, or for the last block, or two, where half of it suffices */
+    int passes;                                     /* over the segments, pm_panels_passes */
 };
 
 /* Output blocks that one call of a kernel makes. */

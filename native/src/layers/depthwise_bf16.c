@@ -8,7 +8,7 @@ static int phase_of(const struct pm_node *node) { return (int)(node->window.padd
  * layer alone costs more than that of all others together (docs/numerics.md). */
 const struct pm_bf16_depthwise *pm_depthwise_bf16(const struct pm_node *node, const struct pm_plan *plan) {
     const struct pm_window *window = &node->window;
-    if (!plan->bf16 || plan->slices > 1 || node->order < PM_WIDE_LAYERS || window->dilation[1] != 1) return NULL;
+    if (!plan->bf16 || plan->slices > 1 || node->order < PM_PRECISE_LAYERS || window->dilation[1] != 1) return NULL;
     for (const struct pm_bf16_depthwise *d = plan->bf16->couples; d->name; d++)
         if (window->kernel[0] == (uint32_t)d->side && window->kernel[1] == (uint32_t)d->side &&
             window->stride[1] == (uint32_t)d->stride && (d->phase < 0 || d->phase == phase_of(node)))

@@ -162,12 +162,12 @@ enum {
 };
 
 /* Errors made early pass through all that follows, and a short sum costs little: the first layers of a network are
- * summed in fp64 where the sum is short (docs/numerics.md has the measurements). bf16 in one slice has larger errors
- * than that. */
-#define PM_WIDE_LAYERS 3
-#define PM_WIDE_DEPTH 32
-static inline int pm_is_wide(const struct pm_node *node, const struct pm_plan *plan, uint64_t products) {
-    return (!plan->bf16 || plan->slices > 1) && node->order < PM_WIDE_LAYERS && products <= PM_WIDE_DEPTH;
+ * summed in fp64 or as precisely where the sum is short (docs/numerics.md has the measurements). bf16 in one slice has
+ * larger errors than that. */
+#define PM_PRECISE_LAYERS 3
+#define PM_PRECISE_DEPTH 32
+static inline int pm_is_precise(const struct pm_node *node, const struct pm_plan *plan, uint64_t products) {
+    return (!plan->bf16 || plan->slices > 1) && node->order < PM_PRECISE_LAYERS && products <= PM_PRECISE_DEPTH;
 }
 
 /* Segments of fp32 products, 16 each as a rule, that are summed by themselves before they join the total: half as many

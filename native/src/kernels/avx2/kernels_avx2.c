@@ -23,7 +23,7 @@ const struct pm_kernels pm_kernels_avx2 = {
     .conv = {CONV_TURNING_TILING(6, 1, 16, "conv_f32_6x16_s1_avx2", turning),
              CONV_TURNING_TILING(6, 1, 32, "conv_f32_6x16_s2_avx2", turning),
              CONV_TURNING_TILING(6, 1, 0, "conv_f32_6x16_avx2", turning),
-             {"conv_f64acc_6x16_avx2", 1, 6, 1, 0, {UP_TO_6(CONV_WIDE_ENTRY, 0)}}},
+             {"conv_f64acc_6x16_avx2", PM_SUMS_FP64, 6, 1, 0, {UP_TO_6(CONV_WIDE_ENTRY, 0)}}},
     .digits = pm_conv_digits_avx2,
     .half = &half,
     VECTOR_ROUTINES(avx2),

@@ -10,7 +10,9 @@
 #define CONV_MULTIPLY_ADD(sum, x, weight) multiply_add_pairs(sum, weight, x)
 #define CONV_COUPLE couple
 #define DEPTHWISE_STORE store_half
+#define CONV_HALF_INSTRUCTION "vdpbf16ps"
 
+#include "kernels/avx512/half_vectors.h"
 #include "kernels/conv_tile.inc.c"
 
 UP_TO_14(CONV_KERNEL, 2, 16)
@@ -19,6 +21,9 @@ UP_TO_14(CONV_KERNEL, 2, 0)
 UP_TO_14(CONV_KERNEL, 1, 16)
 UP_TO_14(CONV_KERNEL, 1, 32)
 UP_TO_14(CONV_KERNEL, 1, 0)
+
+UP_TO_14(CONV_BROAD_HALF_KERNEL, 0)
+static const struct pm_conv_tiling broad_half = CONV_BROAD_HALF_TILING(14, "conv_bf16_14x24_s1_avx512");
 
 /* Sixteen numbers of bf16 as floats. */
 static __m512 widened(__m256i numbers) { return (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(numbers), 16); }
@@ -84,8 +89,8 @@ void pm_bf16_couple_row_avx512(float *couples, const float *from, ptrdiff_t pixe
 
 #include "kernels/depthwise.h"
 
-const struct pm_depthwise_variant pm_bf16_depthwise_avx512[] = {DEPTHWISE_7X7("avx512", "pairs"),
-                                                                DEPTHWISE_VARIANTS("avx512", 0, f32, "pairs")};
+const struct pm_depthwise_variant pm_bf16_depthwise_avx512[] = {
+    DEPTHWISE_7X7("avx512", "pairs"), DEPTHWISE_VARIANTS("avx512", PM_SUMS_FP32, f32, "pairs")};
 
 const struct pm_bf16_kernels pm_bf16_kernels_avx512 = {
     .name = "avx512",
@@ -93,6 +98,7 @@ const struct pm_bf16_kernels pm_bf16_kernels_avx512 = {
              CONV_TILING(14, 2, 0, "conv_bf16_14x32_avx512"), CONV_TILING(14, 1, 16, "conv_bf16_14x16_s1_avx512"),
              CONV_TILING(14, 1, 32, "conv_bf16_14x16_s2_avx512"), CONV_TILING(14, 1, 0, "conv_bf16_14x16_avx512")},
     .half = &pm_conv_half_bf16,
+    .broad_half = &broad_half,
     .narrow = pm_bf16_narrow_avx512,
     .narrow_half = pm_bf16_narrow_half_avx512,
     .depthwise = pm_bf16_depthwise_avx512,

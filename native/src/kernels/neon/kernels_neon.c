@@ -16,6 +16,6 @@ const struct pm_kernels pm_kernels_neon = {
     .conv = {CONV_TILING(6, 1, 16, "conv_f32_6x16_s1_neon"),
              CONV_TILING(6, 1, 32, "conv_f32_6x16_s2_neon"),
              CONV_TILING(6, 1, 0, "conv_f32_6x16_neon"),
-             {"conv_f64acc_10x16_neon", 1, 10, 1, 0, {UP_TO_10(CONV_WIDE_ENTRY, 0)}}},
+             {"conv_f64acc_10x16_neon", PM_SUMS_FP64, 10, 1, 0, {UP_TO_10(CONV_WIDE_ENTRY, 0)}}},
     VECTOR_ROUTINES(neon),
 };

@@ -144,9 +144,10 @@ static double peak(uint64_t rounds) {
 
 const struct pm_kernels pm_kernels_scalar = {
     .level = PM_CPU_SCALAR,
-    .conv = {{"conv_f64acc_1x16_scalar", 0, 1, 1, 0, {conv_1}}, {"conv_f64acc_1x16_scalar", 1, 1, 1, 0, {conv_1}}},
+    .conv = {{"conv_f64acc_1x16_scalar", PM_SUMS_FP32, 1, 1, 0, {conv_1}},
+             {"conv_f64acc_1x16_scalar", PM_SUMS_FP64, 1, 1, 0, {conv_1}}},
     .digits = digits,
-    .depthwise = {{"depthwise_f64acc_scalar", 0, 0, 0, depthwise_any},
-                  {"depthwise_f64acc_scalar", 1, 0, 0, depthwise_any}},
+    .depthwise = {{"depthwise_f64acc_scalar", PM_SUMS_FP32, 0, 0, depthwise_any},
+                  {"depthwise_f64acc_scalar", PM_SUMS_FP64, 0, 0, depthwise_any}},
     PM_ROUTINES(scalar),
 };
