@@ -29,9 +29,9 @@ struct expected {
     double value, bound;
 };
 
-/* Roundings of a number on its way to the result: sums of four products at most join others, where they are precise. */
+/* Roundings of a number on its way to the result: precise sums in fp32 are of three rows of three products. */
 static double roundings(enum pm_sums sums, ptrdiff_t terms) {
-    return (double)(sums == PM_SUMS_PRECISE ? terms / 4 + 8 : terms + 4);
+    return (double)(sums == PM_SUMS_PRECISE ? terms / 3 + 6 : terms + 4);
 }
 
 /* sum x scale + shift + residual, clamped; `magnitude` is the sum of |products|, `terms` their number. */

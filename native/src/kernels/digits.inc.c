@@ -18,10 +18,13 @@ typedef __m256i digits_vector;
 #define DIGITS_MULTIPLY_ADD(sum, x, weight) DIGITS(add_epi32)(sum, DIGITS(madd_epi16)(x, weight))
 #endif
 
-/* high x 2^PM_DIGIT_BITS + low, each rounded before: a small sum, in which large ones cancel, is exact till then. */
+/* high x 2^PM_DIGIT_BITS + low, rounded once but for 2^-24 of `low`: what `high` as a float leaves of it joins `low`,
+ * still in whole numbers. */
 static inline vf digits_join(digits_vector low, digits_vector high) {
-    const vf unit = VSET((float)(1 << PM_DIGIT_BITS));
-    return VFMA((vf)DIGITS(cvtepi32_ps)(high), unit, (vf)DIGITS(cvtepi32_ps)(low));
+    const vf unit = VSET((float)(1 << PM_DIGIT_BITS)), upper = (vf)DIGITS(cvtepi32_ps)(high);
+    digits_vector left = DIGITS(sub_epi32)(high, DIGITS(cvtps_epi32)(upper));
+    digits_vector lower = DIGITS(add_epi32)(low, DIGITS(slli_epi32)(left, PM_DIGIT_BITS));
+    return VFMA(upper, unit, (vf)DIGITS(cvtepi32_ps)(lower));
 }
 
 #define CONV_BROADCAST VREPEAT

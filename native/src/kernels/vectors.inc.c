@@ -2,8 +2,8 @@
 
 /* The routines of a vector level; the including file sets PM_VL, chooses the shapes of its tiles and lists all in its
  * table. */
-#include "kernels/conv_precise.inc.c"
 #include "kernels/conv_tile.inc.c"
+#include "kernels/conv_wide.inc.c"
 #include "kernels/depthwise.h"
 #include "kernels/elementwise.inc.c"
 #include "kernels/layer_norm.inc.c"

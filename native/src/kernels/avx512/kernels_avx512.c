@@ -17,8 +17,7 @@ UP_TO_14(CONV_KERNEL, 1, 0)
 UP_TO_14(CONV_BROAD_HALF_KERNEL, 0)
 static const struct pm_conv_tiling broad_half = CONV_BROAD_HALF_TILING(14, "conv_f32_14x24_s1_avx512");
 
-UP_TO_14(CONV_SHORT_KERNEL, 16)
-UP_TO_14(CONV_SHORT_KERNEL, 0)
+UP_TO_14(CONV_WIDE_KERNEL, 0)
 
 const struct pm_kernels pm_kernels_avx512 = {
     .level = PM_CPU_AVX512,
@@ -28,8 +27,7 @@ const struct pm_kernels pm_kernels_avx512 = {
              CONV_TILING(14, 1, 16, "conv_f32_14x16_s1_avx512"),
              CONV_TILING(14, 1, 32, "conv_f32_14x16_s2_avx512"),
              CONV_TILING(14, 1, 0, "conv_f32_14x16_avx512"),
-             {"conv_f32short_14x16_s1_avx512", PM_SUMS_PRECISE, 14, 1, 16, {UP_TO_14(CONV_SHORT_ENTRY, 16)}},
-             {"conv_f32short_14x16_avx512", PM_SUMS_PRECISE, 14, 1, 0, {UP_TO_14(CONV_SHORT_ENTRY, 0)}}},
+             {"conv_f64acc_14x16_avx512", PM_SUMS_FP64, 14, 1, 0, {UP_TO_14(CONV_WIDE_ENTRY, 0)}}},
     .digits = pm_conv_digits_avx512,
     .digits_vnni = pm_conv_digits_vnni,
     .half = &pm_conv_half_avx512,

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Convolution tiles for the few layers whose rounding decides the accuracy of all that follows, of one block; `scale`
- * is there, `begins` are not. */
+/* Convolution tile with sums in fp64, for the few layers whose rounding decides the accuracy of all that follows. Of
+ * one block; `scale` is there, `begins` are not. The input is converted a piece of a segment at a time, each number
+ * once; then CONV_WIDE_VECTORS of sums a pixel meet as many converted weights a step. */
 #include "kernels/conv_tilings.h"
 #include "kernels/simd.h"
 
-/* Sums in fp64. The input is converted a piece of a segment at a time, each number once; then CONV_WIDE_VECTORS of sums
- * a pixel meet as many converted weights a step. */
 #define CONV_WIDE_VECTORS 2
 
 typedef double conv_piece[PM_CONV_PIXELS_MAX][PM_BLOCK] __attribute__((aligned(PM_VL * 4)));
@@ -60,54 +59,7 @@ ALWAYS_INLINE void conv_tile_wide(const struct pm_conv_tile *t, const int pixels
     }
 }
 
-/* Sums in fp32, where registers hold a total beside each: one of CONV_SHORT products, which then joins. In MobileNetV2
- * the rms of features' errors is 3 to 5 % larger than from sums in fp64, in two fifths of the time. */
-#define CONV_SHORT 4
-
-ALWAYS_INLINE void conv_store_short(const struct pm_conv_tile *t, const int pixels, vf total[]) {
-    const vf low = VSET(t->low), high = VSET(t->high), scale = VLOAD(t->scale), shift = VLOAD(t->shift);
-    const float *residual = t->residual;
-    float *output = t->output;
-    UNROLL for (int i = 0; i < pixels; i++) {
-        vf value = total[i] * scale + shift;
-        if (residual) value += VLOAD(residual + i * PM_BLOCK);
-        VSTORE(output + i * PM_BLOCK, VCLAMP(value, low, high));
-    }
-}
-
-/* `products`: a constant after inlining. */
-ALWAYS_INLINE void conv_sum_short(const float *input, const ptrdiff_t distance, const float *w, const int pixels,
-                                  const int products, vf total[]) {
-    vf sum[PM_CONV_PIXELS_MAX], weight = VLOAD(w);
-    UNROLL for (int i = 0; i < pixels; i++) sum[i] = input[i * distance] * weight;
-    UNROLL for (int k = 1; k < products; k++) {
-        weight = VLOAD(w + k * PM_BLOCK);
-        UNROLL for (int i = 0; i < pixels; i++) sum[i] += input[i * distance + k] * weight;
-    }
-    UNROLL for (int i = 0; i < pixels; i++) total[i] += sum[i];
-}
-
-ALWAYS_INLINE void conv_tile_short(const struct pm_conv_tile *t, const int pixels, const ptrdiff_t constant_distance) {
-    const ptrdiff_t distance = constant_distance ? constant_distance : t->input_pixel;
-    const float *w = t->weights;
-    vf total[PM_CONV_PIXELS_MAX];
-    UNROLL for (int i = 0; i < pixels; i++) total[i] = (vf){0};
-    for (ptrdiff_t s = 0; s < t->segment_count; s++) {
-        const float *input = t->input + t->segments[s].offset;
-        const float *end = input + t->segments[s].length;
-        for (; end - input >= CONV_SHORT; input += CONV_SHORT, w += CONV_SHORT * PM_BLOCK)
-            conv_sum_short(input, distance, w, pixels, CONV_SHORT, total);
-        for (; input < end; input++, w += PM_BLOCK) conv_sum_short(input, distance, w, pixels, 1, total);
-    }
-    conv_store_short(t, pixels, total);
-}
-
 #define CONV_WIDE_KERNEL(pixels, ...)                                                                                  \
     static void conv_wide_##pixels(const struct pm_conv_tile *t) { conv_tile_wide(t, pixels); }
 
 #define CONV_WIDE_ENTRY(pixels, ...) conv_wide_##pixels,
-
-#define CONV_SHORT_KERNEL(pixels, distance)                                                                            \
-    static void conv_short_##pixels##_##distance(const struct pm_conv_tile *t) { conv_tile_short(t, pixels, distance); }
-
-#define CONV_SHORT_ENTRY(pixels, distance) conv_short_##pixels##_##distance,
