@@ -66,7 +66,6 @@ static inline int pm_bf16_weight_lists(int stride) { return stride == 1 ? 2 : 1;
 typedef void pm_bf16_couple_row(float *couples, const float *from, ptrdiff_t pixels, float low, float high);
 pm_bf16_couple_row pm_bf16_couple_row_avx512;
 extern const struct pm_bf16_depthwise pm_bf16_couples_avx512[];
-extern const struct pm_conv_tiling pm_conv_half_bf16;
 
 struct pm_bf16_kernels {
     const char *name;

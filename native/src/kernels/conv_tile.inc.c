@@ -116,12 +116,12 @@ ALWAYS_INLINE void conv_store(const struct pm_conv_tile *tile, const int pixels,
 
 /* The same in couples; the last one of an odd number of pixels has a zero. */
 ALWAYS_INLINE void conv_store_couples(const struct pm_conv_tile *tile, const int pixels, const int vectors,
-                                      const int halved, conv_sums sum) {
+                                      conv_sums sum) {
     const struct pm_conv_tile t = *tile;
     const vf low = VSET(t.low), high = VSET(t.high);
     UNROLL for (int j = 0; j < vectors; j++) {
         float *output = t.output + j / PM_VB * t.output_block + j % PM_VB * PM_VL;
-        const vf scale = LOAD_COLUMN(t.scale, j), shift = LOAD_COLUMN(t.shift, j);
+        const vf scale = VLOAD(t.scale + j * PM_VL), shift = VLOAD(t.shift + j * PM_VL);
         UNROLL for (int i = 0; i < pixels; i++) sum[i][j] = VCLAMP(sum[i][j] * scale + shift, low, high);
         UNROLL for (int i = 0; i < pixels; i += 2)
             VSTORE(output + i / 2 * PM_BLOCK, CONV_COUPLE(sum[i][j], i + 1 < pixels ? sum[i + 1][j] : (vf){0}));
@@ -205,7 +205,7 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
         else EACH_SUM_OF(odd) sum[i][j] = CONV_ALONE(sum[i][j]);
     }
     conv_add_begins(t, pixels, vectors, halved, turning, sum);
-    if (CONV_COUPLES && t->couples) conv_store_couples(t, pixels, vectors, halved, sum);
+    if (CONV_COUPLES && !halved && t->couples) conv_store_couples(t, pixels, vectors, sum);
     else if (!t->scale) conv_store(t, pixels, vectors, halved, sum, turning, 1, 0);
     else if (t->residual) conv_store(t, pixels, vectors, halved, sum, turning, 0, 1);
     else conv_store(t, pixels, vectors, halved, sum, turning, 0, 0);
@@ -230,7 +230,9 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
     }
 
 #define CONV_HALF_KERNEL(pixels, ...)                                                                                  \
-    static void conv_half_##pixels(const struct pm_conv_tile *t) { conv_tile(t, pixels, PM_VB / 2, 0, PM_BLOCK, 0); }
+    static void conv_half_##pixels(const struct pm_conv_tile *t) {                                                     \
+        conv_tile(t, pixels, (PM_VB + 1) / 2, PM_VB == 1, PM_BLOCK, 0);                                                \
+    }
 
 /* A block and a half. */
 #define CONV_BROAD_HALF_KERNEL(pixels, ...)                                                                            \

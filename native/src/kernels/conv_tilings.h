@@ -7,8 +7,6 @@
 
 #include "kernels/kernels.h"
 
-extern const struct pm_conv_tiling pm_conv_half_avx512;
-
 /* X for each number of pixels up to a tiling's. */
 #define UP_TO_6(X, ...)                                                                                                \
     X(1, __VA_ARGS__) X(2, __VA_ARGS__) X(3, __VA_ARGS__) X(4, __VA_ARGS__) X(5, __VA_ARGS__) X(6, __VA_ARGS__)

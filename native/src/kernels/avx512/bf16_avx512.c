@@ -22,8 +22,11 @@ UP_TO_14(CONV_KERNEL, 1, 16)
 UP_TO_14(CONV_KERNEL, 1, 32)
 UP_TO_14(CONV_KERNEL, 1, 0)
 
+UP_TO_22(CONV_HALF_KERNEL, 0)
+static const struct pm_conv_tiling half_tiling = CONV_HALF_TILING(22, "conv_bf16_22x8_s1_avx512");
+
 UP_TO_14(CONV_BROAD_HALF_KERNEL, 0)
-static const struct pm_conv_tiling broad_half = CONV_BROAD_HALF_TILING(14, "conv_bf16_14x24_s1_avx512");
+static const struct pm_conv_tiling broad_half_tiling = CONV_BROAD_HALF_TILING(14, "conv_bf16_14x24_s1_avx512");
 
 /* Sixteen numbers of bf16 as floats. */
 static __m512 widened(__m256i numbers) { return (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(numbers), 16); }
@@ -97,8 +100,8 @@ const struct pm_bf16_kernels pm_bf16_kernels_avx512 = {
     .conv = {CONV_TILING(14, 2, 16, "conv_bf16_14x32_s1_avx512"), CONV_TILING(14, 2, 32, "conv_bf16_14x32_s2_avx512"),
              CONV_TILING(14, 2, 0, "conv_bf16_14x32_avx512"), CONV_TILING(14, 1, 16, "conv_bf16_14x16_s1_avx512"),
              CONV_TILING(14, 1, 32, "conv_bf16_14x16_s2_avx512"), CONV_TILING(14, 1, 0, "conv_bf16_14x16_avx512")},
-    .half = &pm_conv_half_bf16,
-    .broad_half = &broad_half,
+    .half = &half_tiling,
+    .broad_half = &broad_half_tiling,
     .narrow = pm_bf16_narrow_avx512,
     .narrow_half = pm_bf16_narrow_half_avx512,
     .depthwise = pm_bf16_depthwise_avx512,

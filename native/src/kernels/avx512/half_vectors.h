@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The half full last vector of conv_tile.inc.c's tiles of a block and a half. AMD's Zen 4 multiplies half a vector in
- * half the time. The including file sets CONV_HALF_INSTRUCTION. */
+/* The half full last vector of conv_tile.inc.c's tiles, of half a block and of a block and a half. AMD's Zen 4
+ * multiplies half a vector in half the time. The including file sets CONV_HALF_INSTRUCTION. */
 #ifndef POMONA_KERNELS_AVX512_HALF_VECTORS_H
 #define POMONA_KERNELS_AVX512_HALF_VECTORS_H
 

@@ -14,6 +14,10 @@ UP_TO_14(CONV_KERNEL, 1, 16)
 UP_TO_14(CONV_KERNEL, 1, 32)
 UP_TO_14(CONV_KERNEL, 1, 0)
 
+/* Half a vector a pixel: 22 of 32. */
+UP_TO_22(CONV_HALF_KERNEL, 0)
+static const struct pm_conv_tiling half = CONV_HALF_TILING(22, "conv_f32_22x8_s1_avx512");
+
 UP_TO_14(CONV_BROAD_HALF_KERNEL, 0)
 static const struct pm_conv_tiling broad_half = CONV_BROAD_HALF_TILING(14, "conv_f32_14x24_s1_avx512");
 
@@ -30,7 +34,7 @@ const struct pm_kernels pm_kernels_avx512 = {
              {"conv_f64acc_14x16_avx512", PM_SUMS_FP64, 14, 1, 0, {UP_TO_14(CONV_WIDE_ENTRY, 0)}}},
     .digits = pm_conv_digits_avx512,
     .digits_vnni = pm_conv_digits_vnni,
-    .half = &pm_conv_half_avx512,
+    .half = &half,
     .broad_half = &broad_half,
     VECTOR_ROUTINES(avx512),
 };
