@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from support import material, reference
-from support.built import features_by_cli, level_in_use, skip_without_bf16
+from support.built import LEVELS, features_by_cli, skip_without_bf16
 from support.material import worst_difference
 
 # Options of the command line and the vectors they must give.
@@ -70,21 +70,26 @@ def test_vlen_weights_give_the_reference(vlen_model, level, expected, tmp_path):
     assert worst_difference(found, material.reference("MobileNetV2")[expected]) <= BOUNDS["MobileNetV2"]
 
 
-@pytest.fixture(scope="module")
-def maxima_of_many(tmp_path_factory) -> Tuple[List[Path], np.ndarray]:
-    """A hundred images, and what the level that sums all in fp64 makes of them."""
+def maxima_of_many(level: str) -> np.ndarray:
+    """Of a hundred images."""
     images = sorted(material.shared("data/fruits360").rglob("*.jpg"))[::17]
-    options, out = ("--pooling", "max", "--threads", "2"), tmp_path_factory.mktemp("many") / "scalar.npy"
-    return images, features_by_cli(material.built_model("MobileNetV2"), images, out, *options, level="scalar")
+    options = ("--pooling", "max", "--threads", "2")
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "out.npy"
+        return features_by_cli(material.built_model("MobileNetV2"), images, out, *options, level=level)
 
 
-def test_maxima_of_many_images_are_as_precise(level, maxima_of_many, tmp_path):
+@pytest.fixture(scope="module")
+def exact_maxima() -> np.ndarray:
+    """By the level that sums all in fp64."""
+    return maxima_of_many("scalar")
+
+
+@pytest.mark.parametrize("level", LEVELS[1:], indirect=True)
+def test_maxima_of_many_images_are_as_precise(level, exact_maxima):
     """Maxima enlarge what the first layers round, and on a dozen images it is chance whether one is far off: fp32 sums
     of four products in the third layer passed there, and put a quarter of many images off by more than the bound."""
-    images, expected = maxima_of_many
-    options = ("--pooling", "max", "--threads", "2")
-    found = features_by_cli(material.built_model("MobileNetV2"), images, tmp_path / "out.npy", *options, level=level)
-    worst = [worst_difference(row[None], of[None]) for row, of in zip(found, expected)]
+    worst = [worst_difference(row[None], of[None]) for row, of in zip(maxima_of_many(level), exact_maxima)]
     assert np.quantile(worst, 0.9) <= BOUNDS["MobileNetV2"]
 
 
@@ -106,7 +111,7 @@ def score_on_fruit(model: str, *options: str) -> float:
     images = sorted(fruits.rglob("*.jpg"))
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out.npy"
-        vectors = features_by_cli(file, [fruits], out, "--threads", "2", *options, level=level_in_use(""))
+        vectors = features_by_cli(file, [fruits], out, "--threads", "2", *options, level="")
     assert len(vectors) == len(images)
     labels = np.array([path.parent.name for path in images])
     test = np.array(["Test" in path.relative_to(fruits).parts for path in images])

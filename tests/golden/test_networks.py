@@ -28,7 +28,8 @@ def _all_networks(*words: str) -> subprocess.CompletedProcess:
         pytest.skip(f"{python} is missing: ./test.sh makes it, and so does tests/all_networks")
     material.shared("data/fruits360")
     built("bin/pomona")
-    level = ("--cpu", level_in_use(os.environ.get("POMONA_CPU", "")))
+    wanted = os.environ.get("POMONA_CPU", "")
+    level = ("--cpu", level_in_use(wanted)) if wanted else ()
     command = [str(python), str(TOP / "tests/all_networks"), "--size", "small", *level, *words]
     return subprocess.run(command, capture_output=True, text=True)
 

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "guarded.h"
+#include "kernels/inner.h"
 #include "tile_checks.h"
 
 #define HALF_ULP (1.0 / (1 << 24))
@@ -55,6 +56,7 @@ static void check(float found, struct expected expected, const char *name) {
 
 struct conv_case {
     const struct pm_conv_tiling *tiling;
+    const struct pm_conv_inner *inner; /* what a tiling of inner products is of */
     int pixels, segments, residual, begins, clamped, at_end;
     ptrdiff_t distance;
     ptrdiff_t lengths[MAX_SEGMENTS];
@@ -62,13 +64,30 @@ struct conv_case {
 
 /* All memory of one case; output, residual and beginning have a gap between their blocks, which nobody may write to. */
 struct conv_memory {
-    struct guarded input, weights, scale, shift, residual, begin[BEGINS], output;
+    struct guarded input, own, weights, scale, shift, residual, begin[BEGINS], output;
     struct pm_segment segments[MAX_SEGMENTS];
     struct pm_conv_begin begins[BEGINS];
     struct pm_conv_tile tile;
     ptrdiff_t depth, output_floats;
     int outputs; /* channels */
 };
+
+static double own_product(const float *line) {
+    double sum = 0;
+    for (int k = 0; k < PM_INNER_PAIRS; k++) sum += (double)line[k] * line[k + PM_INNER_PAIRS];
+    return sum;
+}
+
+/* Of all whole lines of the input: the negative of their pairs' products. */
+static void make_own(const struct conv_case *c, ptrdiff_t floats, struct conv_memory *m) {
+    const ptrdiff_t lines = floats / PM_BLOCK;
+    m->own = guarded_floats((size_t)lines, c->at_end);
+    c->inner->own(m->own.data, m->input.data, lines);
+    for (ptrdiff_t l = 0; l < lines; l++)
+        assert_true(fabs(m->own.data[l] + own_product(m->input.data + l * PM_BLOCK)) <=
+                    HALF_ULP * PM_INNER_PAIRS * PM_INNER_PAIRS);
+    m->tile.own = m->own.data;
+}
 
 static struct conv_memory set_up(const struct conv_case *c) {
     struct conv_memory m = {.outputs = (int)pm_tiling_outputs(c->tiling)};
@@ -107,13 +126,26 @@ static struct conv_memory set_up(const struct conv_case *c) {
                                    .begin_count = c->begins,
                                    .low = c->clamped ? 0 : -INFINITY,
                                    .high = c->clamped ? 0.5f : INFINITY};
+    if (c->inner) make_own(c, end, &m);
+    else m.own = guarded_floats(0, c->at_end);
     return m;
 }
 
 static void tear_down(struct conv_memory *m) {
-    struct guarded *all[] = {&m->input, &m->weights, &m->scale, &m->shift, &m->residual, &m->output};
+    struct guarded *all[] = {&m->input, &m->own, &m->weights, &m->scale, &m->shift, &m->residual, &m->output};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free_guarded(all[i]);
     for (int b = 0; b < m->tile.begin_count; b++) free_guarded(&m->begin[b]);
+}
+
+/* What inner products leave in a sum: the products of a block's weights with each other, and of numbers and weights as
+ * large as their sums. */
+static void add_pairs(const float *x, const float *weight, ptrdiff_t outputs, double *sum, double *magnitude) {
+    for (int k = 0; k < PM_INNER_PAIRS; k++) {
+        const int l = k + PM_INNER_PAIRS;
+        const double w = weight[k * outputs], v = weight[l * outputs];
+        *sum += w * v;
+        *magnitude += (fabs(x[k]) + fabs(v)) * (fabs(x[l]) + fabs(w)) + fabs((double)x[k] * x[l]);
+    }
 }
 
 static struct expected expect_conv(const struct conv_case *c, const struct conv_memory *m, enum pm_sums sums, int pixel,
@@ -126,12 +158,15 @@ static struct expected expect_conv(const struct conv_case *c, const struct conv_
         sum += number;
         magnitude += fabs(number);
     }
-    for (int s = 0; s < c->segments; s++)
+    for (int s = 0; s < c->segments; s++) {
+        const float *x = m->input.data + m->segments[s].offset + pixel * c->distance;
+        if (c->inner && c->lengths[s] == PM_BLOCK) add_pairs(x, weight, m->outputs, &sum, &magnitude);
         for (ptrdiff_t k = 0; k < c->lengths[s]; k++, weight += m->outputs) {
-            double product = (double)m->input.data[m->segments[s].offset + pixel * c->distance + k] * *weight;
+            double product = (double)x[k] * *weight;
             sum += product;
             magnitude += fabs(product);
         }
+    }
     ptrdiff_t slot = channel / PM_BLOCK * m->tile.residual_block + pixel * PM_BLOCK + channel % PM_BLOCK;
     return finish(sum, magnitude, m->depth + BEGINS, sums, m->scale.data[channel], m->shift.data[channel],
                   c->residual ? m->residual.data[slot] : 0, m->tile.low, m->tile.high);
@@ -193,14 +228,16 @@ static const struct {
     {1, {1}},  {1, {3}},      {2, {11, 7}},     {3, {9, 9, 9}},        {5, {21, 21, 21, 21, 21}},
 };
 
-static int check_tiling(const struct pm_conv_tiling *tiling, int scalar) {
+static int check_tiling(const struct pm_conv_tiling *tiling, const struct pm_conv_inner *inner, int scalar) {
     static const ptrdiff_t any[] = {16, 32, 48, 3, 6, 9, 1};
     int cases = 0;
     for (size_t w = 0; w < sizeof windows / sizeof *windows; w++)
         for (int pixels = 1; pixels <= tiling->pixels; pixels++)
             for (size_t d = 0; d < (tiling->input_pixel ? 1 : sizeof any / sizeof *any); d++)
-                for (int way = 0; way < (scalar || tiling->sums != PM_SUMS_FP32 ? 1 : 1 + BEGINS) * 8; way++, cases++) {
+                for (int way = 0; way < (scalar || pm_sums_are_precise(tiling->sums) ? 1 : 1 + BEGINS) * 8;
+                     way++, cases++) {
                     struct conv_case c = {.tiling = tiling,
+                                          .inner = inner,
                                           .pixels = pixels,
                                           .segments = windows[w].segments,
                                           .residual = way & 1,
@@ -220,16 +257,20 @@ static void check_conv_rows(const struct pm_kernels *kernels) {
         const struct pm_conv_tiling *tiling = &kernels->conv[i];
         assert_in_range(tiling->pixels, 1, PM_CONV_PIXELS_MAX);
         assert_in_range(tiling->blocks * PM_BLOCK, PM_BLOCK, TILE_BLOCKS_MAX * PM_BLOCK);
-        int cases = check_tiling(tiling, kernels->level == PM_CPU_SCALAR);
-        print_message("           %s%s: %d cases\n", tiling->name, tiling->sums != PM_SUMS_FP32 ? " (precise)" : "",
-                      cases);
+        int cases = check_tiling(tiling, NULL, kernels->level == PM_CPU_SCALAR);
+        print_message("           %s%s: %d cases\n", tiling->name,
+                      pm_sums_are_precise(tiling->sums) ? " (precise)" : "", cases);
         /* Some row must take one block at any distance. */
-        if (tiling->blocks == 1 && tiling->input_pixel == 0) ++*(tiling->sums != PM_SUMS_FP32 ? &precise : &plain);
+        if (tiling->blocks == 1 && tiling->input_pixel == 0) ++*(pm_sums_are_precise(tiling->sums) ? &precise : &plain);
     }
     assert_true(precise && plain);
     const struct pm_conv_tiling *halves[] = {kernels->half, kernels->broad_half};
     for (int i = 0; i < 2; i++)
-        if (halves[i]) print_message("           %s: %d cases\n", halves[i]->name, check_tiling(halves[i], 0));
+        if (halves[i]) print_message("           %s: %d cases\n", halves[i]->name, check_tiling(halves[i], NULL, 0));
+    const struct pm_conv_inner *inner = kernels->inner;
+    const struct pm_conv_tiling *inners[] = {inner ? &inner->broad : NULL, inner ? &inner->narrow : NULL};
+    for (int i = 0; inner && i < 2; i++)
+        print_message("           %s: %d cases\n", inners[i]->name, check_tiling(inners[i], inner, 0));
 }
 
 /* ---- depthwise ---- */
@@ -327,7 +368,7 @@ static void check_depthwise_rows(const struct pm_kernels *kernels) {
     for (int i = 0; i < PM_DEPTHWISE_VARIANTS_MAX && kernels->depthwise[i].name; i++) {
         const struct pm_depthwise_variant *variant = &kernels->depthwise[i];
         check_variant(variant, kernels->level == PM_CPU_SCALAR ? PM_SUMS_FP64 : variant->sums);
-        if (variant->kernel == 0) ++*(variant->sums != PM_SUMS_FP32 ? &precise : &plain); /* takes any window */
+        if (variant->kernel == 0) ++*(pm_sums_are_precise(variant->sums) ? &precise : &plain); /* takes any window */
     }
     assert_true(precise && plain);
 }

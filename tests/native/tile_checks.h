@@ -25,6 +25,7 @@ static inline void check_alone(const struct pm_conv_tiling *tiling, const struct
         struct pm_conv_tile tile = *all;
         tile.input += pixel * distance;
         if (tile.residual) tile.residual += pixel * PM_BLOCK;
+        if (tile.own) tile.own += pixel * distance / PM_BLOCK;
         tile.begin_at += pixel * PM_BLOCK;
         tile.output = alone;
         tile.output_block = PM_BLOCK;

@@ -2,6 +2,7 @@
 """What the builds leave: libraries and command line (POMONA_BUILD names another build), and the jar (POMONA_JAR)."""
 
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -54,6 +55,10 @@ def peak_memory_of_cli(*words) -> float:
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return int(done.stdout.split()[-1]) / 1024
+
+
+# "best" is the last one and what the CPU adds to it: VNNI, inner products.
+LEVELS = ["scalar", "neon"] if platform.machine() == "aarch64" else ["scalar", "avx2", "avx512", "best"]
 
 
 def level_in_use(wanted: str) -> str:

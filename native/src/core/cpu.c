@@ -59,6 +59,15 @@ int pm_cpu_allows_bf16(void) {
 #endif
 }
 
+/* Every AMD CPU with AVX-512 has VNNI, too, and pipes for additions beside those for multiplications. */
+int pm_cpu_adds_beside(void) {
+#if defined(__x86_64__)
+    return pm_cpu_allowed() >= PM_CPU_VNNI && __builtin_cpu_is("amd");
+#else
+    return 0;
+#endif
+}
+
 #if defined(__x86_64__)
 /* Of <asm/prctl.h> and the kernel's list of register states; older headers lack them. */
 #define REQUEST_PERMISSION 0x1023

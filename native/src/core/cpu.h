@@ -24,6 +24,9 @@ enum pm_cpu_level pm_cpu_detected(void);
 /* AVX512_BF16, where the allowed level contains AVX-512. Any thread. */
 int pm_cpu_allows_bf16(void);
 
+/* The allowed level contains VNNI, and additions run beside fused multiplications, as on AMD's cores. Any thread. */
+int pm_cpu_adds_beside(void);
+
 /* AMX tiles of bf16, where the allowed level contains them and the system agrees to save their registers: that is asked
  * for on the first call, and holds for all threads of the process. Any thread. */
 int pm_cpu_allows_amx(void);

@@ -90,6 +90,7 @@ static void replace(struct pm_graph *graph, struct pm_node *node, struct pm_node
         before->inputs[before->input_count++] = residual;
     before->users = node->users;
     before->shape = node->shape;
+    before->rms = node->rms;
     hand_over(graph, node, before->value);
 }
 
@@ -221,8 +222,19 @@ static void merge_twins(struct pm_graph *graph) {
         }
 }
 
+static void estimate_rms(struct pm_graph *graph) {
+    for (uint32_t i = 0; i < graph->node_count; i++) {
+        struct pm_node *node = &graph->nodes[i];
+        double inputs[PM_MAX_INPUTS];
+        for (uint32_t j = 0; j < node->input_count; j++)
+            inputs[j] = node->inputs[j] > 0 ? graph->nodes[node->inputs[j] - 1].rms : 0;
+        node->rms = node->layer->rms ? node->layer->rms(node, inputs) : 0;
+    }
+}
+
 void pm_graph_fold(struct pm_graph *graph, const struct pm_plan *plan) {
     const int rounds = plan->bf16 && plan->slices == 1;
+    estimate_rms(graph);
     merge_twins(graph);
     count_users(graph);
     drop_unused(graph);

@@ -115,6 +115,7 @@ static void find_lives(const struct pm_graph *graph, struct pm_map *maps, struct
         lives[v] =
             (struct life){.value = (int)v, .first = (int)v, .last = (int)v, .home = -1, .view = -1, .map = &maps[v]};
         maps[v] = (struct pm_map){.shape = *pm_graph_shape(graph, (int)v), .block = v ? PM_BLOCK : input_block(graph)};
+        maps[v].rms = v ? graph->nodes[v - 1].rms : 0;
         maps[v].pairs = v && graph->nodes[v - 1].pairs;
         if (maps[v].pairs) maps[v].shape.channels /= 2;
         if (v && graph->nodes[v - 1].part) lay_parts(&maps[v], graph->nodes[v - 1].part);

@@ -9,6 +9,7 @@
  * Contract: 1 <= pixels <= PM_CONV_PIXELS_MAX, vectors a multiple of PM_VB, or half of it, and where `halved` the last
  * one counts for its lower half; these and a non-zero distance are constants after inlining. */
 #include "kernels/conv_tilings.h"
+#include "kernels/inner.h"
 #include "kernels/simd.h"
 
 /* What a product is. The including file may set them: a number of the input and of the weights has the size of a float.
@@ -35,6 +36,17 @@
 #ifndef CONV_HALF_LOAD
 #define CONV_HALF_LOAD VLOAD
 #define CONV_HALF_MULTIPLY_ADD(sum, from, weight) CONV_MULTIPLY_ADD(sum, CONV_BROADCAST(from), weight)
+#endif
+
+/* Tiles of inner products (inner.h), where the including file sets
+ *   CONV_ADD_FROM(sum, from)                        sum + the number at `from`
+ *   CONV_MULTIPLY_ADD_FROM(sum, from, weight)       sum + that x weight
+ *   CONV_MULTIPLY_PAIR(sum, from, weight, partner)  sum + (that + partner) x (the number of its partner + weight) */
+#ifdef CONV_MULTIPLY_PAIR
+#define CONV_INNERS 1
+#else
+#define CONV_INNERS 0
+#define conv_inner_block(a, distance, own, ...) ((void)(own))
 #endif
 
 /* Two pixels of a vector of channels as one vector, where tiles can store couples. */
@@ -92,6 +104,31 @@ ALWAYS_INLINE vf conv_load(const float *from, const int half) {
         }                                                                                                              \
         UNROLL for (int j = 0; j < vectors; j++) CONV_KEEP(weight[j]);                                                 \
     } while (0)
+
+#if CONV_INNERS
+/* A block by inner products (inner.h). What is multiplied as it is comes between pairs, so that units for additions and
+ * for multiplications are busy all along. */
+ALWAYS_INLINE void conv_inner_block(const float *a, const ptrdiff_t distance, const float *own, const float *w,
+                                    const float *next, const int pixels, const int vectors, conv_sums sum) {
+    const int pairs = PM_INNER_PAIRS, rest = PM_BLOCK - 2 * pairs;
+    EACH_SUM sum[i][j] = CONV_ADD_FROM(sum[i][j], own + i * distance / PM_BLOCK);
+    UNROLL for (int k = 0; k < pairs; k++) UNROLL for (int j = 0; j < vectors; j++) {
+        const vf weight = VLOAD(w + (k * vectors + j) * PM_VL),
+                 partner = VLOAD(w + ((k + pairs) * vectors + j) * PM_VL);
+        __builtin_prefetch(next + (k * vectors + j) * PM_VL, 0, CONV_TO_L2);
+        __builtin_prefetch(next + ((k + pairs) * vectors + j) * PM_VL, 0, CONV_TO_L2);
+        UNROLL for (int i = 0; i < pixels; i++) sum[i][j] =
+            CONV_MULTIPLY_PAIR(sum[i][j], a + i * distance + k, weight, partner);
+        UNROLL for (int r = 2 * pairs + k * rest / pairs; r < 2 * pairs + (k + 1) * rest / pairs; r++) {
+            const vf alone = VLOAD(w + (r * vectors + j) * PM_VL);
+            __builtin_prefetch(next + (r * vectors + j) * PM_VL, 0, CONV_TO_L2);
+            UNROLL for (int i = 0; i < pixels; i++) sum[i][j] =
+                CONV_MULTIPLY_ADD_FROM(sum[i][j], a + i * distance + r, alone);
+        }
+    }
+    UNROLL for (int i = 0; i < pixels; i++) __builtin_prefetch(a + (pixels + i) * distance, 0, CONV_TO_L1);
+}
+#endif
 
 /* Vector by vector, so that scale, shift and bounds stay in the registers that weights and input held. */
 ALWAYS_INLINE void conv_store(const struct pm_conv_tile *tile, const int pixels, const int vectors, const int halved,
@@ -163,7 +200,7 @@ ALWAYS_INLINE void conv_fetch_residual(const struct pm_conv_tile *t, const int p
 }
 
 ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, const int vectors, const int halved,
-                             const ptrdiff_t constant_distance, const int turning) {
+                             const ptrdiff_t constant_distance, const int turning, const int inner) {
     const ptrdiff_t distance = constant_distance ? constant_distance : t->input_pixel;
     const float *w = t->weights;
     const float *next = w + t->ahead;
@@ -188,7 +225,10 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
         const float *a = t->input + segment->offset, *at[PM_CONV_PIXELS_MAX];
         UNROLL for (int i = 0; i < pixels; i++) at[i] = a + i * distance + (turning && i >= turn ? input_turn : 0);
         const ptrdiff_t length = segment->length;
-        if (CONV_HAS_BLOCKS && (constant_distance || turning) && length == PM_BLOCK) {
+        if (CONV_INNERS && inner && length == PM_BLOCK) {
+            const float *own = t->own + segment->offset / PM_BLOCK;
+            conv_inner_block(a, distance, own, w, next, pixels, vectors, sum);
+        } else if (CONV_HAS_BLOCKS && (constant_distance || turning) && length == PM_BLOCK) {
             UNROLL for (int k = 0; k < PM_BLOCK; k++) {
                 if (CONV_FETCHES_MAPS && constant_distance && k < pixels)
                     __builtin_prefetch(a + (pixels + k) * distance, 0, CONV_TO_L1);
@@ -221,23 +261,28 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
 /* One function for each number of pixels; `distance` 0 takes any. */
 #define CONV_KERNEL(pixels, blocks, distance)                                                                          \
     static void conv_##pixels##x##blocks##_##distance(const struct pm_conv_tile *t) {                                  \
-        conv_tile(t, pixels, blocks *PM_VB, 0, distance, 0);                                                           \
+        conv_tile(t, pixels, blocks *PM_VB, 0, distance, 0, 0);                                                        \
     }
 
 #define CONV_TURNING_KERNEL(pixels, blocks)                                                                            \
     static void conv_turning_##pixels##x##blocks(const struct pm_conv_tile *t) {                                       \
-        conv_tile(t, pixels, blocks *PM_VB, 0, 0, 1);                                                                  \
+        conv_tile(t, pixels, blocks *PM_VB, 0, 0, 1, 0);                                                               \
     }
 
 #define CONV_HALF_KERNEL(pixels, ...)                                                                                  \
     static void conv_half_##pixels(const struct pm_conv_tile *t) {                                                     \
-        conv_tile(t, pixels, (PM_VB + 1) / 2, PM_VB == 1, PM_BLOCK, 0);                                                \
+        conv_tile(t, pixels, (PM_VB + 1) / 2, PM_VB == 1, PM_BLOCK, 0, 0);                                             \
     }
 
 /* A block and a half. */
 #define CONV_BROAD_HALF_KERNEL(pixels, ...)                                                                            \
     static void conv_broad_half_##pixels(const struct pm_conv_tile *t) {                                               \
-        conv_tile(t, pixels, 2 * PM_VB, 1, PM_BLOCK, 0);                                                               \
+        conv_tile(t, pixels, 2 * PM_VB, 1, PM_BLOCK, 0, 0);                                                            \
     }
 
 #define CONV_TURNING_ENTRY(pixels, blocks) conv_turning_##pixels##x##blocks,
+
+#define CONV_INNER_KERNEL(pixels, blocks)                                                                              \
+    static void conv_inner_##pixels##x##blocks(const struct pm_conv_tile *t) {                                         \
+        conv_tile(t, pixels, blocks *PM_VB, 0, PM_BLOCK, 0, 1);                                                        \
+    }

@@ -29,14 +29,18 @@
 /* A pm_conv_tiling of the functions of UP_TO_<pixels>. */
 #define CONV_TILING(pixels, blocks, distance, label) CONV_TURNING_TILING(pixels, blocks, distance, label, NULL)
 #define CONV_TURNING_TILING(pixels, blocks, distance, label, turning)                                                  \
-    { label, PM_SUMS_FP32, pixels, blocks, distance, {UP_TO_##pixels(CONV_ENTRY, blocks, distance)}, turning, 0 }
+    { label, PM_SUMS_FP32, pixels, blocks, distance, {UP_TO_##pixels(CONV_ENTRY, blocks, distance)}, turning, 0, 0 }
 
 #define CONV_HALF_ENTRY(pixels, ...) conv_half_##pixels,
 #define CONV_BROAD_HALF_ENTRY(pixels, ...) conv_broad_half_##pixels,
 
 #define CONV_HALF_TILING(pixels, label)                                                                                \
-    { label, PM_SUMS_FP32, pixels, 1, PM_BLOCK, {UP_TO_##pixels(CONV_HALF_ENTRY, 0)}, NULL, 1 }
+    { label, PM_SUMS_FP32, pixels, 1, PM_BLOCK, {UP_TO_##pixels(CONV_HALF_ENTRY, 0)}, NULL, 0, 1 }
 #define CONV_BROAD_HALF_TILING(pixels, label)                                                                          \
-    { label, PM_SUMS_FP32, pixels, 2, PM_BLOCK, {UP_TO_##pixels(CONV_BROAD_HALF_ENTRY, 0)}, NULL, 1 }
+    { label, PM_SUMS_FP32, pixels, 2, PM_BLOCK, {UP_TO_##pixels(CONV_BROAD_HALF_ENTRY, 0)}, NULL, 0, 1 }
+
+#define CONV_INNER_ENTRY(pixels, blocks) conv_inner_##pixels##x##blocks,
+#define CONV_INNER_TILING(pixels, blocks, label)                                                                       \
+    { label, PM_SUMS_FP32, pixels, blocks, PM_BLOCK, {UP_TO_##pixels(CONV_INNER_ENTRY, blocks)}, NULL, 1, 0 }
 
 #endif

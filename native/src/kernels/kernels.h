@@ -40,6 +40,7 @@ struct pm_conv_tile {
     const float *scale, *shift; /* [outputs] each; NULL, which sums in fp32 alone take: store them bare */
     const float *residual;      /* NULL, or addressed as `output` is, by its own block stride */
     float *output;
+    const float *own; /* of tilings of inner products, see inner.h: of the line at `input` and those behind */
     const struct pm_conv_begin *begins; /* what the sum begins with, `begin_count` of them; in fp32 alone */
     int begin_count;
     ptrdiff_t begin_at; /* floats to the tile's first pixel in each of them */
@@ -63,6 +64,7 @@ typedef void pm_conv_kernel(const struct pm_conv_tile *tile);
 /* How sums are formed: in fp32; in fp32 but so short, before they join others, that rounding takes about as little as
  * from sums in fp64; in fp64. */
 enum pm_sums { PM_SUMS_FP32, PM_SUMS_PRECISE, PM_SUMS_FP64 };
+static inline int pm_sums_are_precise(enum pm_sums sums) { return sums != PM_SUMS_FP32; }
 
 /* One tile shape. kernels[p - 1] does p pixels, p <= pixels; each sums in the same order, so that a pixel's bits do not
  * depend on the tile it falls into. */
@@ -74,6 +76,7 @@ struct pm_conv_tiling {
     ptrdiff_t input_pixel; /* the distance it is made for, 0: any */
     pm_conv_kernel *kernels[PM_CONV_PIXELS_MAX];
     pm_conv_kernel *const *turning; /* NULL, or the same for tiles of parts of two rows, windows at any distance */
+    int inner;                      /* by inner products, see inner.h */
     int half;                       /* makes the first 8 channels of its last block, and zeros of the others */
 };
 
@@ -138,6 +141,7 @@ struct pm_norm_row {
 #define PM_DEPTHWISE_VARIANTS_MAX 13
 #define PM_WINOGRAD_FORMS_MAX 9
 
+struct pm_conv_inner;     /* kernels/inner.h */
 struct pm_moment_kernels; /* kernels/moments.h */
 struct pm_resize_kernels; /* kernels/windows.h */
 
@@ -149,6 +153,7 @@ struct pm_kernels {
     struct pm_conv_tiling conv[PM_CONV_TILINGS_MAX];
     const struct pm_conv_tiling *half, *broad_half; /* NULL, or of half a block and of one and a half, for windows side
                                                      * by side */
+    const struct pm_conv_inner *inner;              /* NULL, or kernels/inner.h */
     const struct pm_conv_tiling *digits, *digits_vnni; /* NULL, or kernels/digits.h; the latter for CPUs with VNNI */
     struct pm_depthwise_variant depthwise[PM_DEPTHWISE_VARIANTS_MAX];
     struct pm_winograd_form winograd[PM_WINOGRAD_FORMS_MAX]; /* the last has no name; none at the scalar level */

@@ -115,6 +115,9 @@ static void run_row(const struct pm_node *node, const struct pm_run *run, ptrdif
 
 static void run(const struct pm_node *node, const struct pm_run *run) { pm_each_row(node, run, run_row); }
 
+/* What drops negative numbers leaves about half, and most functions do. */
+static double rms(const struct pm_node *node, const double *inputs) { return pm_rms_of_inputs(node, inputs) / 2; }
+
 const struct pm_layer pm_layer_activation = {
     .name = "activation",
     .min_inputs = 1,
@@ -122,6 +125,7 @@ const struct pm_layer pm_layer_activation = {
     .takes = PM_TAKES_CLAMP | PM_TAKES_ACTIVATION | PM_IS_AFFINE | PM_KEEPS_SLOTS,
     .read = read,
     .infer = infer,
+    .rms = rms,
     .fold = fold,
     .run = run,
 };

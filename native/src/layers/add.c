@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Sum of two values, folded into the convolution or the pool that makes one of them where nobody else reads it. */
+#include <math.h>
+
 #include "layers/layer.h"
 
 /* `before` is the later of the two, so that the other value is there when it runs. */
@@ -12,6 +14,12 @@ static int fold(struct pm_node *node, struct pm_node *before) {
         return 0;
     epilogue->residual = other;
     return 1;
+}
+
+/* As of independent numbers. */
+static double rms(const struct pm_node *node, const double *inputs) {
+    (void)node;
+    return inputs[0] > 0 && inputs[1] > 0 ? hypot(inputs[0], inputs[1]) : 0;
 }
 
 static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
@@ -38,6 +46,7 @@ const struct pm_layer pm_layer_add = {
     .max_inputs = 2,
     .takes = PM_TAKES_CLAMP | PM_TAKES_ACTIVATION,
     .infer = pm_pair_infer,
+    .rms = rms,
     .fold = fold,
     .prepare = prepare,
     .run = run,

@@ -41,6 +41,7 @@ const struct pm_layer pm_layer_batch_norm = {
     .takes = PM_TAKES_AFFINE | PM_TAKES_CLAMP | PM_TAKES_ACTIVATION | PM_IS_AFFINE,
     .read = read,
     .infer = infer,
+    .rms = pm_rms_of_norm,
     .fold = pm_affine_fold,
     .prepare = pm_affine_prepare,
     .pack = pm_affine_pack,

@@ -99,6 +99,7 @@ const struct pm_layer pm_layer_concat = {
     .max_inputs = PM_MAX_INPUTS,
     .takes = PM_IS_CONCAT | PM_TAKES_CLAMP,
     .infer = infer,
+    .rms = pm_rms_of_inputs,
     .prepare = prepare,
     .run = run,
 };

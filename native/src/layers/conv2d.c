@@ -2,6 +2,7 @@
 
 /* Convolution over the channels of a group, by the method that suits it. */
 #include "core/json.h"
+#include "layers/conv_inner.h"
 #include "layers/conv_method.h"
 
 static pomona_status read(struct pm_node *node, const cJSON *attributes, pomona_error *error) {
@@ -31,6 +32,7 @@ static pomona_status infer(struct pm_node *node, const struct pm_shape *inputs, 
 static const struct pm_conv_method *choose(const struct pm_node *node, const struct pm_plan *plan) {
     if (plan->maps[node->inputs[0]].part) return &pm_conv_direct;
     if (pm_conv_winograd_suits(node, plan)) return &pm_conv_winograd;
+    if (pm_conv_inner_of(node, plan)) return &pm_conv_direct;
     return pm_conv_strassen_suits(node, plan, &plan->maps[node->inputs[0]].shape) ? &pm_conv_strassen : &pm_conv_direct;
 }
 

@@ -7,6 +7,7 @@
 #include "layers/conv_bf16.h"
 #include "layers/conv_digits.h"
 #include "layers/conv_gate.h"
+#include "layers/conv_inner.h"
 #include "layers/conv_method.h"
 #include "layers/conv_panels.h"
 
@@ -27,8 +28,10 @@ struct conv {
     ptrdiff_t input_run, output_run, residual_run;
     ptrdiff_t source_run; /* in the plan's map; input_run is in that which the kernels see */
     uint32_t sweep_runs, sweep_images;
-    int narrows; /* rounds its input to pairs first */
-    int turning; /* runs are rows, too short for whole tiles: tiles go on in the next row */
+    int narrows;                       /* rounds its input to pairs first */
+    const struct pm_conv_inner *inner; /* NULL, or what runs it */
+    uint64_t own;                      /* floats of an image's own products */
+    int turning;                       /* runs are rows, too short for whole tiles: tiles go on in the next row */
 };
 
 static uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
@@ -96,7 +99,7 @@ static int takes_halves(const struct pm_node *node, int slices, ptrdiff_t input_
 }
 
 static struct pm_tilings choose_tilings(const struct pm_node *node, const struct pm_plan *plan, const struct pm_map *in,
-                                        int slices) {
+                                        int slices, const struct pm_conv_inner *inner) {
     struct pm_window window = slices ? pm_conv_bf16_window(node, plan) : node->window;
     if (in->digits) window = pm_conv_digits_window(node);
     uint32_t blocks = pm_map_blocks(&plan->maps[node->value]);
@@ -112,8 +115,8 @@ static struct pm_tilings choose_tilings(const struct pm_node *node, const struct
         .input_pixel = input_pixel,
         .slices = slices,
         .digits = in->digits,
-        .broad = pm_conv_tiling(list, !plain, blocks, input_pixel),
-        .narrow = pm_conv_tiling(list, !plain, 1, input_pixel),
+        .broad = inner ? &inner->broad : pm_conv_tiling(list, !plain, blocks, input_pixel),
+        .narrow = inner ? &inner->narrow : pm_conv_tiling(list, !plain, 1, input_pixel),
         .half = halves ? half : NULL,
         .broad_half = halves ? broad_half : NULL,
         .whole_blocks = slices && plan->bf16->whole_blocks,
@@ -131,6 +134,12 @@ static uint64_t sweep_floats(const struct conv *conv, uint32_t first_run, uint32
     return last_run + last_row + columns * PM_BLOCK;
 }
 
+/* A float for each line of one image under a sweep, as far apart as in the map. */
+static uint64_t own_floats(const struct conv *conv) {
+    const struct pm_map *in = &conv->in;
+    return ((pm_map_blocks(in) - 1) * (uint64_t)in->block_stride + sweep_floats(conv, 0, conv->sweep_runs)) / PM_BLOCK;
+}
+
 static struct pm_map seen_map(const struct pm_node *node, const struct pm_plan *plan, int slices) {
     const struct pm_map *in = &plan->maps[node->inputs[0]];
     if (in->digits) return pm_conv_digits_map(node, in);
@@ -140,7 +149,8 @@ static struct pm_map seen_map(const struct pm_node *node, const struct pm_plan *
 static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, pomona_error *error) {
     int slices = pm_conv_bf16_suits(node, plan) && !is_precise(node, plan) ? plan->slices : 0;
     struct pm_map seen = seen_map(node, plan, slices);
-    struct pm_tilings tilings = choose_tilings(node, plan, &seen, slices);
+    const struct pm_conv_inner *inner = pm_conv_inner_of(node, plan);
+    struct pm_tilings tilings = choose_tilings(node, plan, &seen, slices, inner);
     struct conv *conv = pm_allocate_zeroed(1, sizeof *conv + pm_panels_size(node, plan, &tilings));
     POMONA_RETURN_IF(!conv, error, POMONA_OUT_OF_MEMORY, "layer %s: no memory for its segments", node->name);
     node->state = conv;
@@ -153,6 +163,9 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
         conv->in = pm_conv_bf16_map(node, plan, sweep_floats(conv, 0, conv->sweep_runs));
         node->scratch_floats = conv->in.size * (uint64_t)slices * conv->sweep_images;
     }
+    conv->inner = inner;
+    conv->own = inner ? own_floats(conv) : 0;
+    if (inner) node->scratch_floats = conv->own * conv->sweep_images;
     conv->panels = pm_panels_make(node, plan, &conv->tilings, conv + 1);
     node->kernel = conv->panels.list->tiling->name;
     node->packed_count = pm_panels_floats(&conv->panels);
@@ -165,6 +178,7 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
 static void pack(const struct pm_node *node, const struct pm_plan *plan, float *packed) {
     const struct conv *conv = node->state;
     pm_panels_pack(node, &conv->tilings, &conv->panels, packed);
+    if (conv->inner) pm_conv_inner_pack(&conv->panels, conv->in.rms, packed);
     pm_conv_bf16_change_pack(node, plan, packed + conv->change);
 }
 
@@ -190,6 +204,23 @@ static const float *first_corner(const struct sweep *s, uint32_t i) {
 static float *pairs_of(const struct sweep *s, uint32_t i) {
     return s->run->scratch + (i - s->first_image) * (uint64_t)s->conv->tilings.slices * s->conv->in.size +
            (s->part ? s->part->first * s->conv->input_run : 0);
+}
+
+/* The own products of the sweep's first window in image `i`; for a part, as pairs_of. */
+static float *own_of(const struct sweep *s, uint32_t i) {
+    return s->run->scratch + (i - s->first_image) * s->conv->own +
+           (s->part ? s->part->first * s->conv->input_run / PM_BLOCK : 0);
+}
+
+/* Of whole blocks: others have no pairs. */
+static void make_own(const struct sweep *s) {
+    const struct pm_map *in = &s->conv->in;
+    const ptrdiff_t lines = (ptrdiff_t)sweep_floats(s->conv, s->first_run, s->runs) / PM_BLOCK;
+    const ptrdiff_t blocks = in->shape.channels / PM_BLOCK;
+    for (uint32_t i = s->first_image; i < s->first_image + s->images; i++)
+        for (ptrdiff_t b = 0; b < blocks; b++)
+            s->conv->inner->own(own_of(s, i) + b * in->block_stride / PM_BLOCK,
+                                first_corner(s, i) + b * in->block_stride, lines);
 }
 
 static void narrow_sweep(const struct sweep *s) {
@@ -248,6 +279,7 @@ static void run_panel(const struct sweep *s, const struct pm_panel *panel) {
         tile.input = conv->narrows ? pairs_of(s, i) : first_corner(s, i);
         tile.output = output_of(s, panel, i);
         tile.residual = residual_of(s, &tile, panel, i);
+        if (conv->inner) tile.own = own_of(s, i);
         if (turning) pm_conv_run_rows(panel->tiling, &tile, &rows);
         for (uint32_t r = s->first_run; r < s->first_run + s->runs; r++) {
             uint32_t pixels = r + 1 < conv->runs ? conv->run_pixels : conv->last_pixels;
@@ -258,6 +290,7 @@ static void run_panel(const struct sweep *s, const struct pm_panel *panel) {
             tile.input += conv->input_run;
             tile.output += output_run;
             if (tile.residual) tile.residual += conv->residual_run;
+            if (tile.own) tile.own += conv->input_run / PM_BLOCK;
         }
     }
 }
@@ -278,6 +311,7 @@ static void run(const struct pm_node *node, const struct pm_run *run) {
         for (s.first_run = 0; s.first_run < conv->runs; s.first_run += s.runs) {
             s.runs = smaller(conv->sweep_runs, conv->runs - s.first_run);
             if (conv->narrows) narrow_sweep(&s);
+            if (conv->inner) make_own(&s);
             for (uint32_t p = 0; p < conv->panels.count; p++) run_panel(&s, &conv->panels.list[p]);
         }
     }
@@ -293,6 +327,7 @@ void pm_conv_direct_enter(const struct pm_node *node, const struct pm_run *run, 
     const struct conv *conv = node->state;
     struct sweep all = {node, conv, run, image, 1, 0, conv->runs, NULL};
     if (conv->narrows) narrow_sweep(&all);
+    if (conv->inner) make_own(&all);
 }
 
 void pm_conv_direct_part(const struct pm_node *node, const struct pm_run *run, const struct pm_conv_part *part) {

@@ -4,7 +4,7 @@
 const struct pm_conv_tiling *pm_conv_tiling(const struct pm_conv_tiling *list, int precise, uint32_t blocks,
                                             ptrdiff_t input_pixel) {
     for (int i = 0; i < PM_CONV_TILINGS_MAX && list[i].name; i++)
-        if ((list[i].sums != PM_SUMS_FP32) == precise && (uint32_t)list[i].blocks <= blocks &&
+        if (pm_sums_are_precise(list[i].sums) == precise && (uint32_t)list[i].blocks <= blocks &&
             (list[i].input_pixel == input_pixel || list[i].input_pixel == 0))
             return &list[i];
     return NULL;
@@ -25,6 +25,7 @@ void pm_conv_run_tiles(const struct pm_conv_tiling *tiling, struct pm_conv_tile 
         tile.input += (ptrdiff_t)now * tile.input_pixel;
         tile.output += (ptrdiff_t)(now / of) * PM_BLOCK;
         if (tile.residual) tile.residual += (ptrdiff_t)now * PM_BLOCK;
+        if (tile.own) tile.own += (ptrdiff_t)now * tile.input_pixel / PM_BLOCK;
         tile.begin_at += (ptrdiff_t)now * PM_BLOCK;
     }
 }

@@ -42,6 +42,7 @@ const struct pm_layer pm_layer_crop = {
     .takes = PM_IS_CROP | PM_KEEPS_SLOTS,
     .read = read,
     .infer = infer,
+    .rms = pm_rms_of_inputs,
     .prepare = pm_view_prepare,
     .run = run,
 };

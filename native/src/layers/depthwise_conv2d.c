@@ -42,7 +42,7 @@ static pomona_status infer(struct pm_node *node, const struct pm_shape *inputs, 
 static int takes(const struct pm_depthwise_variant *variant, const struct pm_plan *plan, const struct pm_node *node) {
     const struct pm_window *window = &node->window;
     const int precise = pm_is_precise(node, plan, (uint64_t)window->kernel[0] * window->kernel[1]);
-    if ((variant->sums != PM_SUMS_FP32) != precise) return 0;
+    if (pm_sums_are_precise(variant->sums) != precise) return 0;
     if (variant->kernel == 0) return 1;
     return window->kernel[0] == (uint32_t)variant->kernel && window->kernel[1] == (uint32_t)variant->kernel &&
            window->dilation[1] == 1 && variant->input_pixel == (ptrdiff_t)(window->stride[1] * PM_BLOCK);

@@ -38,6 +38,7 @@ struct pm_map {
     uint32_t halo[4];
     ptrdiff_t origin, row_stride, block_stride;
     uint64_t offset, size; /* of the whole, halo included */
+    double rms;            /* as pm_node.rms */
     const double *unit;    /* NULL, or the map holds whole numbers; channel c means unit[c] times as much */
 };
 
@@ -88,6 +89,7 @@ struct pm_node {
     int pairs;                /* its value is a map of pairs */
     uint32_t part;            /* 0, or its value is a map in parts of so many channels */
     struct pm_shape shape;    /* of its value, in channels */
+    double rms;               /* of its value's numbers, about; 0: unknown */
     int spread;               /* the second of its inputs is 1 x 1 x channels and meets every pixel of the first */
     uint32_t users;           /* readers of its value, the graph's output included */
     int folded;               /* its work is done by another node */
@@ -193,6 +195,8 @@ struct pm_layer {
     pomona_status (*read)(struct pm_node *node, const cJSON *attributes, pomona_error *error);
     /* Sets shape and macs from the shapes of the inputs, and checks the weights against them. */
     pomona_status (*infer)(struct pm_node *node, const struct pm_shape *inputs, pomona_error *error);
+    /* pm_node.rms, from those of its inputs. NULL: unknown. */
+    double (*rms)(const struct pm_node *node, const double *inputs);
     /* Gives its work to the node before it, whose value nobody else reads; 1 when done. May be NULL. */
     int (*fold)(struct pm_node *node, struct pm_node *before);
     /* Sets kernel, packed_count and scratch_floats; may use node->state. May be NULL. */
@@ -250,6 +254,11 @@ void pm_epilogue_clamp_row(const struct pm_node *node, const struct pm_run *run,
 
 /* Intersects the clamp with [low, high]. */
 void pm_epilogue_clamp(struct pm_node *node, float low, float high);
+
+/* What layers have as `rms`: the greatest of their inputs, or 0 where one is unknown; and that of numbers whose mean is
+ * the weight `beta` and whose standard deviation is `gamma`, where they are there. */
+double pm_rms_of_inputs(const struct pm_node *node, const double *inputs);
+double pm_rms_of_norm(const struct pm_node *node, const double *inputs);
 
 /* Calls `row` for each row of each block of the node's value, with the same row of its first two inputs (NULL where
  * there is none; always the one pixel of a second input that is spread). For layers whose output row needs just

@@ -45,6 +45,7 @@ const struct pm_layer pm_layer_layer_norm = {
     .takes = PM_TAKES_AFFINE | PM_TAKES_CLAMP,
     .read = read,
     .infer = infer,
+    .rms = pm_rms_of_norm,
     .prepare = pm_affine_prepare,
     .pack = pm_affine_pack,
     .run = run,

@@ -14,5 +14,6 @@ const struct pm_layer pm_layer_max_pool = {
     .takes = PM_TAKES_PADDING | PM_TAKES_RESIDUAL | PM_TAKES_CLAMP | PM_KEEPS_SLOTS,
     .read = pm_pooling_read,
     .infer = pm_pooling_infer,
+    .rms = pm_rms_of_inputs,
     .run = run,
 };

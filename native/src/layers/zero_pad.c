@@ -44,6 +44,7 @@ const struct pm_layer pm_layer_zero_pad = {
     .takes = PM_IS_PAD | PM_KEEPS_SLOTS,
     .read = read,
     .infer = infer,
+    .rms = pm_rms_of_inputs,
     .prepare = pm_view_prepare,
     .run = run,
 };

@@ -4,6 +4,7 @@
 #define PM_VL 16
 #define CONV_HALF_INSTRUCTION "vfmadd231ps"
 #include "kernels/avx512/half_vectors.h"
+#include "kernels/avx512/inner_vectors.h"
 #include "kernels/digits.h"
 #include "kernels/vectors.inc.c"
 
@@ -21,6 +22,14 @@ static const struct pm_conv_tiling half = CONV_HALF_TILING(22, "conv_f32_22x8_s1
 UP_TO_14(CONV_BROAD_HALF_KERNEL, 0)
 static const struct pm_conv_tiling broad_half = CONV_BROAD_HALF_TILING(14, "conv_f32_14x24_s1_avx512");
 
+UP_TO_14(CONV_INNER_KERNEL, 2)
+UP_TO_14(CONV_INNER_KERNEL, 1)
+static const struct pm_conv_inner inner = {
+    .broad = CONV_INNER_TILING(14, 2, "conv_inner_14x32_avx512"),
+    .narrow = CONV_INNER_TILING(14, 1, "conv_inner_14x16_avx512"),
+    .own = own_avx512,
+};
+
 UP_TO_14(CONV_WIDE_KERNEL, 0)
 
 const struct pm_kernels pm_kernels_avx512 = {
@@ -34,6 +43,7 @@ const struct pm_kernels pm_kernels_avx512 = {
              {"conv_f64acc_14x16_avx512", PM_SUMS_FP64, 14, 1, 0, {UP_TO_14(CONV_WIDE_ENTRY, 0)}}},
     .digits = pm_conv_digits_avx512,
     .digits_vnni = pm_conv_digits_vnni,
+    .inner = &inner,
     .half = &half,
     .broad_half = &broad_half,
     VECTOR_ROUTINES(avx512),
