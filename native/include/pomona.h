@@ -73,6 +73,10 @@ POMONA_API double pomona_cpu_peak(void);
  * opening a model in that precision does: the permission holds for the process. Any thread. */
 POMONA_API const char *pomona_cpu_bf16(void);
 
+/* Whether 1x1 convolutions in fp32 go by inner products at that level: 1 on AMD's CPUs with AVX-512 unless POMONA_CPU
+ * says avx512 or less, else 0. Any thread. */
+POMONA_API int pomona_cpu_inner(void);
+
 /* ---- images ---------------------------------------------------------------------------------------------------- */
 
 /* Pillow's filters. BICUBIC is the default, as in Image.resize. */

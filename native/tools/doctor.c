@@ -44,7 +44,8 @@ int tool_doctor(int argc, char **argv) {
     if (!uname(&host)) printf("system         %s %s %s\n", host.sysname, host.release, host.machine);
     printf("C library      glibc %s\n", gnu_get_libc_version());
     print_cpu();
-    printf("kernels        %s (POMONA_CPU=%s)\n", pomona_cpu_level(), mask ? mask : "");
+    printf("kernels        %s%s (POMONA_CPU=%s)\n", pomona_cpu_level(), pomona_cpu_inner() ? ", inner products" : "",
+           mask ? mask : "");
     printf("bf16           %s\n", pomona_cpu_bf16() ? pomona_cpu_bf16() : "none");
     printf("processors     %ld\n", sysconf(_SC_NPROCESSORS_ONLN));
     printf("limits         max pixels %u, max bytes %u, max scans %u, batch %u\n", POMONA_DEFAULT_MAX_PIXELS,

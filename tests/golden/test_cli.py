@@ -330,4 +330,5 @@ def test_doctor(mask):
     assert done.returncode == 0 and {"pomona", "system", "kernels", "limits", "processors"} <= lines.keys()
     assert lines["kernels"].endswith(f"(POMONA_CPU={mask})")
     assert mask == "" or lines["kernels"].startswith("scalar ")
+    assert not mask or "inner products" not in lines["kernels"]
     assert lines["bf16"] in (("none",) if mask else ("amx", "avx512", "none"))

@@ -53,6 +53,17 @@ static void test_bf16(void **state) {
     print_message("           bf16 by %s\n", found ? found : "none");
 }
 
+/* Inner products are for AMD alone, and not at a level that says AVX-512 or less. */
+static void test_inner(void **state) {
+    (void)state;
+#if defined(__x86_64__)
+    const int wanted = !strcmp(pomona_cpu_level(), "avx512") && expected() >= PM_CPU_VNNI && __builtin_cpu_is("amd");
+#else
+    const int wanted = 0;
+#endif
+    assert_int_equal(pomona_cpu_inner(), wanted);
+}
+
 static void test_names(void **state) {
     (void)state;
     static const char *const names[PM_CPU_LEVELS] = {"scalar", "avx2", "avx512", "vnni", "amx", "neon"};
@@ -67,7 +78,7 @@ static void test_peak(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_allowed), cmocka_unit_test(test_level),
-                                       cmocka_unit_test(test_bf16), cmocka_unit_test(test_names),
-                                       cmocka_unit_test(test_peak)};
+                                       cmocka_unit_test(test_bf16),    cmocka_unit_test(test_inner),
+                                       cmocka_unit_test(test_names),   cmocka_unit_test(test_peak)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

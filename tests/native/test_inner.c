@@ -13,7 +13,6 @@
 
 #include <cmocka.h>
 
-#include "core/cpu.h"
 #include "net_check.h"
 
 static const uint32_t one[] = {1, 1}, three[] = {3, 3};
@@ -22,7 +21,7 @@ static const char *const same = "{\"padding\": \"same\"}";
 /* "wide", which every network here has, runs by inner products, if `inner` and this CPU gains by them. */
 static void expect_inner(const struct model_maker *maker, int inner, const char *what) {
     int found = runs_by(maker, POMONA_PRECISION_DEFAULT, "wide", "conv_inner");
-    if (found != (inner && pm_cpu_adds_beside())) fail_msg("%s: not the expected method", what);
+    if (found != (inner && pomona_cpu_inner())) fail_msg("%s: not the expected method", what);
 }
 
 static void finish(struct model_maker *maker, const char *last, const char *what) {
@@ -105,6 +104,12 @@ static void test_inputs(void **state) {
     maker_conv(&maker, "side", "halo", one, 40, 72, 1, NULL);
     maker_node(&maker, "add", "all", "wide,side", NULL);
     finish(&maker, "all", "a pooled sum");
+
+    from = begin(&maker, 9, 13, 40);
+    maker_node(&maker, "activation", "relu", from, "{\"kind\": \"relu\"}");
+    maker_depthwise(&maker, "deep", "relu", three, 40, 0, same);
+    maker_conv(&maker, "wide", "deep", one, 40, 48, 1, NULL);
+    finish(&maker, "wide", "a depthwise convolution");
 }
 
 static void scale(struct model_maker *maker, const char *tensor, uint32_t count, float by) {

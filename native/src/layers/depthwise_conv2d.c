@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Convolution of each channel by itself. */
+#include <math.h>
+
 #include "core/memory.h"
 #include "layers/conv_bf16.h"
 #include "layers/depthwise_bf16.h"
@@ -37,6 +39,22 @@ static pomona_status read(struct pm_node *node, const cJSON *attributes, pomona_
 static pomona_status infer(struct pm_node *node, const struct pm_shape *inputs, pomona_error *error) {
     const struct pm_tensor *kernel = pm_weight(node, "kernel");
     return pm_kernel_infer(node, inputs, kernel->dims[2], (uint32_t)(kernel->dims[2] * kernel->dims[3]), error);
+}
+
+/* Of neighbours half alike: between (sum of taps)^2 of equal ones and sum of taps^2 of independent ones. */
+static double rms(const struct pm_node *node, const double *inputs) {
+    const struct pm_tensor *kernel = pm_weight(node, "kernel");
+    const uint64_t channels = node->shape.channels;
+    double squares = 0;
+    for (uint64_t c = 0; c < channels; c++) {
+        double sum = 0;
+        for (uint64_t i = c; i < kernel->count; i += channels) {
+            sum += kernel->data[i];
+            squares += (double)kernel->data[i] * kernel->data[i];
+        }
+        squares += sum * sum;
+    }
+    return inputs[0] * sqrt(squares / 2 / (double)channels);
 }
 
 static int takes(const struct pm_depthwise_variant *variant, const struct pm_plan *plan, const struct pm_node *node) {
@@ -227,6 +245,7 @@ const struct pm_layer pm_layer_depthwise_conv2d = {
         PM_TAKES_PADDING | PM_TAKES_AFFINE | PM_TAKES_CLAMP | PM_TAKES_ACTIVATION | PM_TAKES_BANDS | PM_GIVES_PAIRS,
     .read = read,
     .infer = infer,
+    .rms = rms,
     .prepare = prepare,
     .pack = pack,
     .run = run,
