@@ -256,7 +256,7 @@ static void check_conv_rows(const struct pm_kernels *kernels) {
     for (int i = 0; i < PM_CONV_TILINGS_MAX && kernels->conv[i].name; i++) {
         const struct pm_conv_tiling *tiling = &kernels->conv[i];
         assert_in_range(tiling->pixels, 1, PM_CONV_PIXELS_MAX);
-        assert_in_range(tiling->blocks * PM_BLOCK, PM_BLOCK, TILE_BLOCKS_MAX * PM_BLOCK);
+        assert_in_range(tiling->blocks * PM_BLOCK, PM_BLOCK, PM_CONV_BLOCKS_MAX * PM_BLOCK);
         int cases = check_tiling(tiling, NULL, kernels->level == PM_CPU_SCALAR);
         print_message("           %s%s: %d cases\n", tiling->name,
                       pm_sums_are_precise(tiling->sums) ? " (precise)" : "", cases);

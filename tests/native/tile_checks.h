@@ -8,7 +8,6 @@
 
 #define GAP 16 /* floats between output blocks, which nobody may write to */
 #define UNTOUCHED (-12345.0f)
-#define TILE_BLOCKS_MAX 4
 
 /* The gaps before the blocks of an output that was UNTOUCHED are so still. */
 static inline void check_gaps(const struct pm_conv_tiling *tiling, const struct pm_conv_tile *tile) {
@@ -19,8 +18,8 @@ static inline void check_gaps(const struct pm_conv_tiling *tiling, const struct 
 /* The tile's pixels, which lie `distance` numbers apart in the input, one by one: the same bits. */
 static inline void check_alone(const struct pm_conv_tiling *tiling, const struct pm_conv_tile *all, int pixels,
                                ptrdiff_t distance) {
-    float alone[TILE_BLOCKS_MAX * PM_BLOCK];
-    assert_in_range(tiling->blocks, 1, TILE_BLOCKS_MAX);
+    float alone[PM_CONV_BLOCKS_MAX * PM_BLOCK];
+    assert_in_range(tiling->blocks, 1, PM_CONV_BLOCKS_MAX);
     for (int pixel = 0; pixel < pixels; pixel++) {
         struct pm_conv_tile tile = *all;
         tile.input += pixel * distance;

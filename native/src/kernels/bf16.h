@@ -67,10 +67,13 @@ typedef void pm_bf16_couple_row(float *couples, const float *from, ptrdiff_t pix
 pm_bf16_couple_row pm_bf16_couple_row_avx512;
 extern const struct pm_bf16_depthwise pm_bf16_couples_avx512[];
 
+struct pm_fixed_kernels;
+
 struct pm_bf16_kernels {
     const char *name;
     struct pm_conv_tiling conv[PM_CONV_TILINGS_MAX]; /* each takes all segments as one partial sum */
     const struct pm_conv_tiling *half, *broad_half;  /* as in pm_kernels; no couples */
+    const struct pm_fixed_kernels *fixed;            /* NULL, or kernels/fixed.h */
     pm_bf16_narrow *narrow;
     pm_bf16_narrow_half *narrow_half;
     const struct pm_depthwise_variant *depthwise; /* in fp32, of one block; outputs become their halves of pairs */

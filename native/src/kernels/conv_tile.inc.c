@@ -38,15 +38,28 @@
 #define CONV_HALF_MULTIPLY_ADD(sum, from, weight) CONV_MULTIPLY_ADD(sum, CONV_BROADCAST(from), weight)
 #endif
 
+/* What the sum of a pixel and vector begins with, and what becomes of it with the pixel's unit (fixed.h). */
+#ifndef CONV_BEGIN
+#define CONV_BEGIN(starts, own) ((void)(starts), (vf){0})
+#define CONV_END(sum, unit) (sum)
+#endif
+
 /* Tiles of inner products (inner.h), where the including file sets
- *   CONV_ADD_FROM(sum, from)                        sum + the number at `from`
+ *   CONV_PAIRS                                      of a line: number k < CONV_PAIRS goes with number k + CONV_PAIRS
+ *   CONV_ADD_OWN(sum, from)                         sum + the own products of the pixel and block at `from`
  *   CONV_MULTIPLY_ADD_FROM(sum, from, weight)       sum + that x weight
  *   CONV_MULTIPLY_PAIR(sum, from, weight, partner)  sum + (that + partner) x (the number of its partner + weight) */
 #ifdef CONV_MULTIPLY_PAIR
 #define CONV_INNERS 1
 #else
 #define CONV_INNERS 0
-#define conv_inner_block(a, distance, own, ...) ((void)(own))
+#define CONV_PAIRS 0
+#define conv_inner_line(a, distance, own, ...) ((void)(own))
+#endif
+
+/* Whether lines of all pairs that are not full go by inner products, too. */
+#ifndef CONV_INNERS_SHORT
+#define CONV_INNERS_SHORT 0
 #endif
 
 /* Two pixels of a vector of channels as one vector, where tiles can store couples. */
@@ -106,12 +119,13 @@ ALWAYS_INLINE vf conv_load(const float *from, const int half) {
     } while (0)
 
 #if CONV_INNERS
-/* A block by inner products (inner.h). What is multiplied as it is comes between pairs, so that units for additions and
- * for multiplications are busy all along. */
-ALWAYS_INLINE void conv_inner_block(const float *a, const ptrdiff_t distance, const float *own, const float *w,
-                                    const float *next, const int pixels, const int vectors, conv_sums sum) {
-    const int pairs = PM_INNER_PAIRS, rest = PM_BLOCK - 2 * pairs;
-    EACH_SUM sum[i][j] = CONV_ADD_FROM(sum[i][j], own + i * distance / PM_BLOCK);
+/* The first `length` numbers of a line by inner products (inner.h). What is multiplied as it is comes between pairs, so
+ * that units for additions and for multiplications are busy all along. */
+ALWAYS_INLINE void conv_inner_line(const float *a, const ptrdiff_t distance, const float *own, const float *w,
+                                   const float *next, const int length, const int pixels, const int vectors,
+                                   conv_sums sum) {
+    const int pairs = CONV_PAIRS, rest = length - 2 * pairs;
+    EACH_SUM sum[i][j] = CONV_ADD_OWN(sum[i][j], own + i * distance / PM_BLOCK);
     UNROLL for (int k = 0; k < pairs; k++) UNROLL for (int j = 0; j < vectors; j++) {
         const vf weight = VLOAD(w + (k * vectors + j) * PM_VL),
                  partner = VLOAD(w + ((k + pairs) * vectors + j) * PM_VL);
@@ -213,7 +227,7 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
     ptrdiff_t left[2] = {partial, CONV_JOINS_APART && t->odd_segments ? t->odd_segments : partial};
     int joined[2] = {0, 0};
     if (CONV_FETCHES_MAPS && t->residual) conv_fetch_residual(t, pixels, vectors, turning);
-    EACH_SUM sum[i][j] = (vf){0};
+    EACH_SUM sum[i][j] = CONV_BEGIN(t->starts + j * PM_VL, t->own + i * distance / PM_BLOCK);
     for (; segment < end; segment++) {
         UNROLL for (int odd = 0; odd < 2 && odd < vectors; odd++) {
             if (left[odd] == 0) {
@@ -227,7 +241,10 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
         const ptrdiff_t length = segment->length;
         if (CONV_INNERS && inner && length == PM_BLOCK) {
             const float *own = t->own + segment->offset / PM_BLOCK;
-            conv_inner_block(a, distance, own, w, next, pixels, vectors, sum);
+            conv_inner_line(a, distance, own, w, next, PM_BLOCK, pixels, vectors, sum);
+        } else if (CONV_INNERS_SHORT && inner && length >= 2 * CONV_PAIRS) {
+            conv_inner_line(a, distance, t->own, w, next, 2 * CONV_PAIRS, pixels, vectors, sum);
+            PM_PRAGMA(GCC unroll 1) for (ptrdiff_t k = 2 * CONV_PAIRS; k < length; k++) STEP(k);
         } else if (CONV_HAS_BLOCKS && (constant_distance || turning) && length == PM_BLOCK) {
             UNROLL for (int k = 0; k < PM_BLOCK; k++) {
                 if (CONV_FETCHES_MAPS && constant_distance && k < pixels)
@@ -244,6 +261,7 @@ ALWAYS_INLINE void conv_tile(const struct pm_conv_tile *t, const int pixels, con
         if (joined[odd]) EACH_SUM_OF(odd) sum[i][j] = CONV_JOIN(total[j][i], sum[i][j]);
         else EACH_SUM_OF(odd) sum[i][j] = CONV_ALONE(sum[i][j]);
     }
+    EACH_SUM sum[i][j] = CONV_END(sum[i][j], t->own + t->units + i * distance / PM_BLOCK);
     conv_add_begins(t, pixels, vectors, halved, turning, sum);
     if (CONV_COUPLES && !halved && t->couples) conv_store_couples(t, pixels, vectors, sum);
     else if (!t->scale) conv_store(t, pixels, vectors, halved, sum, turning, 1, 0);

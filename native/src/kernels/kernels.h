@@ -40,7 +40,9 @@ struct pm_conv_tile {
     const float *scale, *shift; /* [outputs] each; NULL, which sums in fp32 alone take: store them bare */
     const float *residual;      /* NULL, or addressed as `output` is, by its own block stride */
     float *output;
-    const float *own; /* of tilings of inner products, see inner.h: of the line at `input` and those behind */
+    const float *own;    /* of tilings of inner products, see inner.h: of the line at `input` and those behind */
+    const float *starts; /* of fixed-point numbers, see fixed.h: [outputs] whole numbers */
+    ptrdiff_t units;     /* of them: floats from a pixel's own products to its unit */
     const struct pm_conv_begin *begins; /* what the sum begins with, `begin_count` of them; in fp32 alone */
     int begin_count;
     ptrdiff_t begin_at; /* floats to the tile's first pixel in each of them */
@@ -69,6 +71,7 @@ static inline int pm_sums_are_precise(enum pm_sums sums) { return sums != PM_SUM
 /* One tile shape. kernels[p - 1] does p pixels, p <= pixels; each sums in the same order, so that a pixel's bits do not
  * depend on the tile it falls into. */
 #define PM_CONV_PIXELS_MAX 32
+#define PM_CONV_BLOCKS_MAX 2
 struct pm_conv_tiling {
     const char *name;
     enum pm_sums sums;
@@ -76,7 +79,7 @@ struct pm_conv_tiling {
     ptrdiff_t input_pixel; /* the distance it is made for, 0: any */
     pm_conv_kernel *kernels[PM_CONV_PIXELS_MAX];
     pm_conv_kernel *const *turning; /* NULL, or the same for tiles of parts of two rows, windows at any distance */
-    int inner;                      /* by inner products, see inner.h */
+    int inner;                      /* by inner products, see inner.h and fixed.h */
     int half;                       /* makes the first 8 channels of its last block, and zeros of the others */
 };
 

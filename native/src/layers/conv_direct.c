@@ -6,6 +6,7 @@
 #include "kernels/digits.h"
 #include "layers/conv_bf16.h"
 #include "layers/conv_digits.h"
+#include "layers/conv_fixed.h"
 #include "layers/conv_gate.h"
 #include "layers/conv_inner.h"
 #include "layers/conv_method.h"
@@ -28,10 +29,12 @@ struct conv {
     ptrdiff_t input_run, output_run, residual_run;
     ptrdiff_t source_run; /* in the plan's map; input_run is in that which the kernels see */
     uint32_t sweep_runs, sweep_images;
-    int narrows;                       /* rounds its input to pairs first */
-    const struct pm_conv_inner *inner; /* NULL, or what runs it */
-    uint64_t own;                      /* floats of an image's own products */
-    int turning;                       /* runs are rows, too short for whole tiles: tiles go on in the next row */
+    int narrows;                          /* rounds its input to pairs first */
+    const struct pm_conv_inner *inner;    /* NULL, or what runs it */
+    const struct pm_fixed_kernels *fixed; /* the same */
+    uint64_t own;                         /* floats of an image's own products, and as many units where it is fixed */
+    uint64_t own_begin;                   /* in scratch */
+    int turning;                          /* runs are rows, too short for whole tiles: tiles go on in the next row */
 };
 
 static uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
@@ -99,7 +102,7 @@ static int takes_halves(const struct pm_node *node, int slices, ptrdiff_t input_
 }
 
 static struct pm_tilings choose_tilings(const struct pm_node *node, const struct pm_plan *plan, const struct pm_map *in,
-                                        int slices, const struct pm_conv_inner *inner) {
+                                        int slices) {
     struct pm_window window = slices ? pm_conv_bf16_window(node, plan) : node->window;
     if (in->digits) window = pm_conv_digits_window(node);
     uint32_t blocks = pm_map_blocks(&plan->maps[node->value]);
@@ -115,13 +118,24 @@ static struct pm_tilings choose_tilings(const struct pm_node *node, const struct
         .input_pixel = input_pixel,
         .slices = slices,
         .digits = in->digits,
-        .broad = inner ? &inner->broad : pm_conv_tiling(list, !plain, blocks, input_pixel),
-        .narrow = inner ? &inner->narrow : pm_conv_tiling(list, !plain, 1, input_pixel),
+        .broad = pm_conv_tiling(list, !plain, blocks, input_pixel),
+        .narrow = pm_conv_tiling(list, !plain, 1, input_pixel),
         .half = halves ? half : NULL,
         .broad_half = halves ? broad_half : NULL,
         .whole_blocks = slices && plan->bf16->whole_blocks,
         .passes = pm_panels_passes(in, slices, precise),
     };
+}
+
+/* Tilings of inner products where they run the node, in fp32 or in fixed-point numbers; the latter read no others. */
+static void take_inner(struct pm_tilings *tilings, const struct pm_conv_inner *inner,
+                       const struct pm_fixed_kernels *fixed) {
+    if (inner) tilings->broad = &inner->broad, tilings->narrow = &inner->narrow;
+    if (!fixed) return;
+    tilings->broad = &fixed->broad;
+    tilings->narrow = &fixed->narrow;
+    tilings->half = tilings->broad_half = NULL;
+    tilings->fixed = 1;
 }
 
 /* Numbers of one input block, as the kernels see it, under the windows of a sweep, from the first one's corner on. */
@@ -134,10 +148,15 @@ static uint64_t sweep_floats(const struct conv *conv, uint32_t first_run, uint32
     return last_run + last_row + columns * PM_BLOCK;
 }
 
+/* Pixels under a sweep and between its rows. */
+static uint64_t pixels_of(const struct conv *conv, uint32_t first_run, uint32_t runs) {
+    return sweep_floats(conv, first_run, runs) / PM_BLOCK;
+}
+
 /* A float for each line of one image under a sweep, as far apart as in the map. */
 static uint64_t own_floats(const struct conv *conv) {
     const struct pm_map *in = &conv->in;
-    return ((pm_map_blocks(in) - 1) * (uint64_t)in->block_stride + sweep_floats(conv, 0, conv->sweep_runs)) / PM_BLOCK;
+    return (pm_map_blocks(in) - 1) * (uint64_t)in->block_stride / PM_BLOCK + pixels_of(conv, 0, conv->sweep_runs);
 }
 
 static struct pm_map seen_map(const struct pm_node *node, const struct pm_plan *plan, int slices) {
@@ -150,7 +169,9 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
     int slices = pm_conv_bf16_suits(node, plan) && !is_precise(node, plan) ? plan->slices : 0;
     struct pm_map seen = seen_map(node, plan, slices);
     const struct pm_conv_inner *inner = pm_conv_inner_of(node, plan);
-    struct pm_tilings tilings = choose_tilings(node, plan, &seen, slices, inner);
+    const struct pm_fixed_kernels *fixed = slices == 1 ? pm_conv_fixed_of(node, plan) : NULL;
+    struct pm_tilings tilings = choose_tilings(node, plan, &seen, slices);
+    take_inner(&tilings, inner, fixed);
     struct conv *conv = pm_allocate_zeroed(1, sizeof *conv + pm_panels_size(node, plan, &tilings));
     POMONA_RETURN_IF(!conv, error, POMONA_OUT_OF_MEMORY, "layer %s: no memory for its segments", node->name);
     node->state = conv;
@@ -164,8 +185,10 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
         node->scratch_floats = conv->in.size * (uint64_t)slices * conv->sweep_images;
     }
     conv->inner = inner;
-    conv->own = inner ? own_floats(conv) : 0;
-    if (inner) node->scratch_floats = conv->own * conv->sweep_images;
+    conv->fixed = fixed;
+    conv->own = inner ? own_floats(conv) : fixed ? 2 * pixels_of(conv, 0, conv->sweep_runs) : 0;
+    conv->own_begin = node->scratch_floats;
+    node->scratch_floats += conv->own * conv->sweep_images;
     conv->panels = pm_panels_make(node, plan, &conv->tilings, conv + 1);
     node->kernel = conv->panels.list->tiling->name;
     node->packed_count = pm_panels_floats(&conv->panels);
@@ -179,6 +202,7 @@ static void pack(const struct pm_node *node, const struct pm_plan *plan, float *
     const struct conv *conv = node->state;
     pm_panels_pack(node, &conv->tilings, &conv->panels, packed);
     if (conv->inner) pm_conv_inner_pack(&conv->panels, conv->in.rms, packed);
+    if (conv->fixed) pm_conv_fixed_pack(&conv->panels, packed);
     pm_conv_bf16_change_pack(node, plan, packed + conv->change);
 }
 
@@ -192,7 +216,7 @@ struct sweep {
 };
 
 /* The corner of the sweep's first window in image `i` of the plan's map. */
-static const float *first_corner(const struct sweep *s, uint32_t i) {
+static float *first_corner(const struct sweep *s, uint32_t i) {
     const uint32_t *padding = s->node->window.padding;
     const struct pm_map *in = &s->run->plan->maps[s->node->inputs[0]];
     ptrdiff_t corner = padding[PM_TOP] * in->row_stride + (ptrdiff_t)(padding[PM_LEFT] * in->block);
@@ -208,14 +232,14 @@ static float *pairs_of(const struct sweep *s, uint32_t i) {
 
 /* The own products of the sweep's first window in image `i`; for a part, as pairs_of. */
 static float *own_of(const struct sweep *s, uint32_t i) {
-    return s->run->scratch + (i - s->first_image) * s->conv->own +
+    return s->run->scratch + s->conv->own_begin + (i - s->first_image) * s->conv->own +
            (s->part ? s->part->first * s->conv->input_run / PM_BLOCK : 0);
 }
 
 /* Of whole blocks: others have no pairs. */
 static void make_own(const struct sweep *s) {
     const struct pm_map *in = &s->conv->in;
-    const ptrdiff_t lines = (ptrdiff_t)sweep_floats(s->conv, s->first_run, s->runs) / PM_BLOCK;
+    const ptrdiff_t lines = (ptrdiff_t)pixels_of(s->conv, s->first_run, s->runs);
     const ptrdiff_t blocks = in->shape.channels / PM_BLOCK;
     for (uint32_t i = s->first_image; i < s->first_image + s->images; i++)
         for (ptrdiff_t b = 0; b < blocks; b++)
@@ -229,6 +253,29 @@ static void narrow_sweep(const struct sweep *s) {
         const struct pm_bf16_change change = pm_conv_bf16_change(s->node, s->run, i, s->node->packed + s->conv->change);
         pm_conv_bf16_narrow(s->node, s->run->plan, first_corner(s, i), floats, &change, &s->conv->in, pairs_of(s, i));
     }
+}
+
+/* Pairs, that nobody else reads, become fixed-point numbers where they lie. */
+static void fix_sweep(const struct sweep *s) {
+    const struct pm_map *in = &s->conv->in;
+    const ptrdiff_t whole = in->shape.channels / PM_BLOCK;
+    struct pm_fixed_lines lines = {.pixels = (ptrdiff_t)pixels_of(s->conv, s->first_run, s->runs),
+                                   .blocks = pm_map_blocks(in),
+                                   .block = in->block_stride,
+                                   .inner = whole + pm_fixed_is_inner(in->shape.channels % PM_BLOCK)};
+    for (uint32_t i = s->first_image; i < s->first_image + s->images; i++) {
+        lines.pairs = s->conv->narrows ? pairs_of(s, i) : first_corner(s, i);
+        lines.own = own_of(s, i);
+        lines.units = lines.own + s->conv->own / 2;
+        s->conv->fixed->enter(&lines);
+    }
+}
+
+/* What is made of a sweep's input before all output channels are. */
+static void enter_sweep(const struct sweep *s) {
+    if (s->conv->narrows) narrow_sweep(s);
+    if (s->conv->inner) make_own(s);
+    if (s->conv->fixed) fix_sweep(s);
 }
 
 static struct pm_conv_tile tile_of(const struct sweep *s, const struct pm_panel *panel) {
@@ -245,6 +292,8 @@ static struct pm_conv_tile tile_of(const struct sweep *s, const struct pm_panel 
         .segment_count = panel->segment_count,
         .partial_segments = panel->partial_segments,
         .odd_segments = panel->odd_segments,
+        .starts = weights + (ptrdiff_t)(2 + panel->depth) * outputs,
+        .units = (ptrdiff_t)s->conv->own / 2,
         .ahead = (ptrdiff_t)panel->depth * outputs,
         .input_pixel = s->conv->tilings.input_pixel,
         .output_block = s->part ? s->part->output_block : maps[node->value].block_stride,
@@ -279,7 +328,7 @@ static void run_panel(const struct sweep *s, const struct pm_panel *panel) {
         tile.input = conv->narrows ? pairs_of(s, i) : first_corner(s, i);
         tile.output = output_of(s, panel, i);
         tile.residual = residual_of(s, &tile, panel, i);
-        if (conv->inner) tile.own = own_of(s, i);
+        if (conv->own) tile.own = own_of(s, i);
         if (turning) pm_conv_run_rows(panel->tiling, &tile, &rows);
         for (uint32_t r = s->first_run; r < s->first_run + s->runs; r++) {
             uint32_t pixels = r + 1 < conv->runs ? conv->run_pixels : conv->last_pixels;
@@ -310,8 +359,7 @@ static void run(const struct pm_node *node, const struct pm_run *run) {
         if (scales_weights(node, conv)) pm_conv_gate_weights(node, run, &conv->panels, s.first_image, run->scratch);
         for (s.first_run = 0; s.first_run < conv->runs; s.first_run += s.runs) {
             s.runs = smaller(conv->sweep_runs, conv->runs - s.first_run);
-            if (conv->narrows) narrow_sweep(&s);
-            if (conv->inner) make_own(&s);
+            enter_sweep(&s);
             for (uint32_t p = 0; p < conv->panels.count; p++) run_panel(&s, &conv->panels.list[p]);
         }
     }
@@ -326,8 +374,7 @@ int pm_conv_takes_parts(const struct pm_node *node, const struct pm_plan *plan, 
 void pm_conv_direct_enter(const struct pm_node *node, const struct pm_run *run, uint32_t image) {
     const struct conv *conv = node->state;
     struct sweep all = {node, conv, run, image, 1, 0, conv->runs, NULL};
-    if (conv->narrows) narrow_sweep(&all);
-    if (conv->inner) make_own(&all);
+    enter_sweep(&all);
 }
 
 void pm_conv_direct_part(const struct pm_node *node, const struct pm_run *run, const struct pm_conv_part *part) {

@@ -7,6 +7,7 @@
 
 #include "graph/preprocess.h"
 #include "kernels/digits.h"
+#include "kernels/fixed.h"
 
 static uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
@@ -134,7 +135,8 @@ static struct pm_panel panel_at(const struct pm_node *node, const struct pm_plan
                                 const struct pm_tilings *tilings, uint32_t block) {
     const struct pm_map *in = tilings->in, *out = &plan->maps[node->value];
     uint32_t groups = node->window.groups, outputs = out->shape.channels / groups;
-    struct pm_panel panel = {.tiling = tiling_at(tilings, &out->shape, block), .block = block};
+    struct pm_panel panel = {
+        .tiling = tiling_at(tilings, &out->shape, block), .block = block, .starts = tilings->fixed};
     uint32_t first = block * PM_BLOCK, end = first + (uint32_t)panel.tiling->blocks * PM_BLOCK;
     panel.from = first / outputs * (in->shape.channels / groups);
     panel.to = ((smaller(end, out->shape.channels) - 1) / outputs + 1) * (in->shape.channels / groups);
@@ -163,7 +165,7 @@ size_t pm_panels_size(const struct pm_node *node, const struct pm_plan *plan, co
 }
 
 static uint64_t panel_floats(const struct pm_panel *panel) {
-    return (panel->depth + 2) * (uint64_t)pm_tiling_outputs(panel->tiling);
+    return (panel->depth + 2 + (uint64_t)panel->starts) * (uint64_t)pm_tiling_outputs(panel->tiling);
 }
 
 struct pm_panels pm_panels_make(const struct pm_node *node, const struct pm_plan *plan,
@@ -200,7 +202,8 @@ struct packing {
     uint32_t part, room;     /* floats and numbers of a part, of which a pixel is one where the map has none */
     uint32_t channels;       /* of a group in the file's kernel */
     float *to;
-    uint32_t first, count; /* output channels of the panel */
+    uint32_t first, count;                       /* output channels of the panel */
+    double grids[PM_CONV_BLOCKS_MAX * PM_BLOCK]; /* of each of them, where their weights are rounded to one */
     int pass;
 };
 
@@ -218,18 +221,39 @@ static int exact_bits(uint64_t count) {
     return bits;
 }
 
-/* Of two passes over whole numbers, the last one takes weights rounded to this grid: so coarse that fp32 holds each of
- * its sums exactly, or one for digits. */
+/* The weights of an output are rounded to a grid: those of whole numbers, and of fixed-point ones. */
+static int has_grids(const struct pm_tilings *tilings) {
+    return tilings->digits || tilings->fixed || (tilings->passes > 1 && !tilings->slices);
+}
+
+/* The least power of two that is greater. */
+static double power_above(double x) {
+    int exponent;
+    frexp(x, &exponent);
+    return ldexp(1, exponent);
+}
+
+/* Powers of two. Of fixed-point numbers as fine as kernels/fixed.h allows; rounding may add a half to each. Of two
+ * passes over whole numbers, the last one takes weights rounded so coarsely that fp32 holds each of its sums exactly,
+ * or one digit. */
 static double grid_of(const struct packing *p, uint32_t out) {
     uint64_t rows = (uint64_t)p->node->window.kernel[0] * p->node->window.kernel[1] * p->channels;
-    double largest = 0;
-    int exponent;
+    double largest = 0, all = 0;
     for (uint64_t r = 0; r < rows; r++) {
         double magnitude = fabs(weight_at(p, r, out));
         largest = magnitude > largest ? magnitude : largest; /* GCC 12 for aarch64 breaks down over fmax here */
+        all += magnitude;
     }
-    frexp(largest, &exponent);
-    return ldexp(1, exponent - (p->tilings->digits ? PM_DIGIT_BITS - 1 : exact_bits(rows)));
+    if (p->tilings->fixed) {
+        const double least = largest / ((1 << PM_FIXED_BITS) - 1), enough = all / (PM_FIXED_SUM - (double)rows);
+        return power_above(least > enough ? least : enough);
+    }
+    return ldexp(power_above(largest), -(p->tilings->digits ? PM_DIGIT_BITS - 1 : exact_bits(rows)));
+}
+
+static void find_grids(struct packing *p) {
+    for (uint32_t c = 0; c < p->count; c++)
+        p->grids[c] = p->first + c < p->node->shape.channels ? grid_of(p, p->first + c) : 1;
 }
 
 /* The part of a weight that a pass multiplies. The first one of two takes what rounding left: a sum 2^10 times smaller,
@@ -237,14 +261,14 @@ static double grid_of(const struct packing *p, uint32_t out) {
 static double part_of(const struct packing *p, uint64_t row, uint32_t out) {
     double weight = weight_at(p, row, out);
     if (p->tilings->passes == 1) return weight;
-    double grid = grid_of(p, out), coarse = rint(weight / grid) * grid;
+    double grid = p->grids[out - p->first], coarse = rint(weight / grid) * grid;
     return p->pass == 0 ? weight - coarse : coarse;
 }
 
-/* The same as a digit: in units of the grid, and in the first pass of two what rounding left in units of
- * 2^-PM_DIGIT_BITS of it. */
+/* The same as a digit or a fixed-point number: in units of the grid, and in the first pass of two what rounding left in
+ * units of 2^-PM_DIGIT_BITS of it. */
 static int digit_of(const struct packing *p, uint64_t row, uint32_t out) {
-    double weight = weight_at(p, row, out) / grid_of(p, out), high = rint(weight);
+    double weight = weight_at(p, row, out) / p->grids[out - p->first], high = rint(weight);
     return (int)(p->pass + 1 < p->tilings->passes ? rint(ldexp(weight - high, PM_DIGIT_BITS)) : high);
 }
 
@@ -256,7 +280,8 @@ static float number_of(const struct packing *p, uint64_t tap, uint32_t channel, 
     int both = inside + 1 < p->part;
     if (inside >= p->part) return 0;
     if (alone) return (float)part_of(p, first, out);
-    if (p->tilings->digits) return pm_digit_pair(digit_of(p, first, out), both ? digit_of(p, first + 1, out) : 0);
+    if (p->tilings->digits || p->tilings->fixed)
+        return pm_digit_pair(digit_of(p, first, out), both ? digit_of(p, first + 1, out) : 0);
     int slice = products[product_of(p->tilings, p->pass)].weight;
     float even = (float)weight_at(p, first, out), odd = both ? (float)weight_at(p, first + 1, out) : 0;
     return pm_bf16_pair(pm_bf16_rest(even, slice), pm_bf16_rest(odd, slice));
@@ -279,10 +304,10 @@ static void pack_segment(void *context, ptrdiff_t offset, uint64_t row, ptrdiff_
     }
 }
 
-/* Digits count the grid, two of them its 2^-PM_DIGIT_BITS. */
-static void scale_digits(const struct packing *p) {
-    for (uint32_t c = 0; c < p->count && p->first + c < p->node->shape.channels; c++)
-        p->to[c] = (float)ldexp(p->to[c] * grid_of(p, p->first + c), (1 - p->tilings->passes) * PM_DIGIT_BITS);
+/* Digits and fixed-point numbers count the grid, two digits its 2^-PM_DIGIT_BITS. */
+static void scale_by_grids(const struct packing *p) {
+    for (uint32_t c = 0; c < p->count; c++)
+        p->to[c] = (float)ldexp(p->to[c] * p->grids[c], (1 - p->tilings->passes) * PM_DIGIT_BITS);
 }
 
 void pm_panels_pack(const struct pm_node *node, const struct pm_tilings *tilings, const struct pm_panels *panels,
@@ -299,8 +324,10 @@ void pm_panels_pack(const struct pm_node *node, const struct pm_tilings *tilings
         p.first = panel->block * PM_BLOCK;
         p.count = (uint32_t)pm_tiling_outputs(panel->tiling);
         pm_epilogue_pack(node, p.first, p.count, p.to, p.to + p.count);
-        if (tilings->digits) scale_digits(&p);
+        if (has_grids(tilings)) find_grids(&p);
+        if (tilings->digits || tilings->fixed) scale_by_grids(&p);
         p.to += 2 * p.count;
         for (p.pass = 0; p.pass < tilings->passes; p.pass++) each_segment(tilings, panel, pack_segment, &p);
+        p.to += (uint64_t)panel->starts * p.count;
     }
 }

@@ -19,6 +19,7 @@ struct pm_tilings {
     ptrdiff_t input_pixel;                          /* between the windows of neighbouring outputs */
     int slices;                                     /* the kernels read pairs of so many slices; 0: floats */
     int digits;                                     /* the kernels read int16 (kernels/digits.h) */
+    int fixed;                                      /* the kernels read fixed-point numbers (kernels/fixed.h) */
     int whole_blocks;                               /* the kernels take no others */
     const struct pm_conv_tiling *broad, *narrow;    /* for as many output blocks as fit, and for one */
     const struct pm_conv_tiling *half, *broad_half; /* NULL, or for the last block, or two, where half of it suffices */
@@ -34,6 +35,7 @@ struct pm_panel {
     ptrdiff_t segment_count, partial_segments, odd_segments;
     uint64_t depth;  /* sum of segment lengths */
     uint64_t packed; /* where its weights begin, in floats */
+    int starts;      /* rows behind its weights: 1 of fixed-point numbers, pm_conv_tile.starts */
 };
 
 struct pm_panels {
@@ -55,7 +57,7 @@ struct pm_panels pm_panels_make(const struct pm_node *node, const struct pm_plan
 /* Floats, or pairs, of the packed weights. */
 uint64_t pm_panels_floats(const struct pm_panels *panels);
 
-/* Each panel: [scale][shift][depth x outputs], in the order of the output channels. */
+/* Each panel: [scale][shift][depth x outputs], in the order of the output channels; [starts] are left as they are. */
 void pm_panels_pack(const struct pm_node *node, const struct pm_tilings *tilings, const struct pm_panels *panels,
                     float *packed);
 

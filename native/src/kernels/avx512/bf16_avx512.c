@@ -5,6 +5,7 @@
 #define PM_VL 16
 #include "kernels/bf16.h"
 #include "kernels/couples.h"
+#include "kernels/fixed.h"
 
 #define CONV_BROADCAST VREPEAT
 #define CONV_MULTIPLY_ADD(sum, x, weight) multiply_add_pairs(sum, weight, x)
@@ -102,6 +103,7 @@ const struct pm_bf16_kernels pm_bf16_kernels_avx512 = {
              CONV_TILING(14, 1, 32, "conv_bf16_14x16_s2_avx512"), CONV_TILING(14, 1, 0, "conv_bf16_14x16_avx512")},
     .half = &half_tiling,
     .broad_half = &broad_half_tiling,
+    .fixed = &pm_fixed_kernels_avx512,
     .narrow = pm_bf16_narrow_avx512,
     .narrow_half = pm_bf16_narrow_half_avx512,
     .depthwise = pm_bf16_depthwise_avx512,

@@ -46,7 +46,8 @@ static void own_avx512(float *own, const float *lines, ptrdiff_t count) {
     }
 }
 
-#define CONV_ADD_FROM add_from
+#define CONV_PAIRS PM_INNER_PAIRS
+#define CONV_ADD_OWN add_from
 #define CONV_MULTIPLY_PAIR multiply_pair
 #define CONV_MULTIPLY_ADD_FROM multiply_add_from
 

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Inner products of fixed-point numbers by AVX-512 VNNI (fixed.h). AMD's Zen 4 multiplies 16 pairs of them a cycle and
+ * adds 32 meanwhile: a line's 16 products take 11.7 cycles of both units. */
+#define PM_VL 16
+#include "kernels/couples.h"
+#include "kernels/fixed.h"
+
+/* Written out and in this order, as inner_vectors.h. */
+ALWAYS_INLINE vf multiply_add_from(vf sum, const float *from, vf weight) {
+    __asm__ volatile("vpdpwssd %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(weight), "m"(*from));
+    return sum;
+}
+
+ALWAYS_INLINE vf multiply_pair(vf sum, const float *from, vf weight, vf partner) {
+    vf a, b;
+    __asm__ volatile("vpaddd %5%{1to16%}, %4, %1\n\tvpaddd %6%{1to16%}, %3, %2\n\tvpdpwssd %1, %2, %0"
+                     : "+v"(sum), "=&v"(a), "=&v"(b)
+                     : "v"(weight), "v"(partner), "m"(*from), "m"(from[PM_FIXED_PAIRS]));
+    return sum;
+}
+
+ALWAYS_INLINE vf begin_with(const float *starts, const float *own) {
+    return (vf)((vbits)VREPEAT(own) + *(const vbits *)starts);
+}
+
+ALWAYS_INLINE vf times_unit(vf sum, const float *unit) { return (vf)_mm512_cvtepi32_ps((__m512i)sum) * *unit; }
+
+#define CONV_BROADCAST VREPEAT
+#define CONV_MULTIPLY_ADD(sum, x, weight) ((vf)_mm512_dpwssd_epi32((__m512i)(sum), (__m512i)(x), (__m512i)(weight)))
+#define CONV_PAIRS PM_FIXED_PAIRS
+#define CONV_INNERS_SHORT 1
+#define CONV_ADD_OWN(sum, from) ((void)(from), (sum))
+#define CONV_MULTIPLY_PAIR multiply_pair
+#define CONV_MULTIPLY_ADD_FROM multiply_add_from
+#define CONV_BEGIN begin_with
+#define CONV_END times_unit
+#define CONV_COUPLE couple
+#include "kernels/conv_tile.inc.c"
+
+UP_TO_14(CONV_INNER_KERNEL, 2)
+UP_TO_14(CONV_INNER_KERNEL, 1)
+
+/* Pixels whose numbers across lanes are reduced together. */
+#define TOGETHER 16
+
+/* Lane p of the result is what `join` makes of all lanes of vector p. */
+#define JOIN_ACROSS(name, join)                                                                                        \
+    ALWAYS_INLINE __m512i name(__m512i *v) {                                                                           \
+        UNROLL for (int i = 0; i < 8; i++) v[i] =                                                                      \
+            join(_mm512_unpacklo_epi32(v[2 * i], v[2 * i + 1]), _mm512_unpackhi_epi32(v[2 * i], v[2 * i + 1]));        \
+        UNROLL for (int i = 0; i < 4; i++) v[i] =                                                                      \
+            join(_mm512_unpacklo_epi64(v[2 * i], v[2 * i + 1]), _mm512_unpackhi_epi64(v[2 * i], v[2 * i + 1]));        \
+        UNROLL for (int of = 2; of > 0; of /= 2) UNROLL for (int i = 0; i < of; i++) v[i] = join(                      \
+            _mm512_shuffle_i32x4(v[2 * i], v[2 * i + 1], 0x88), _mm512_shuffle_i32x4(v[2 * i], v[2 * i + 1], 0xdd));   \
+        return v[0];                                                                                                   \
+    }
+JOIN_ACROSS(greatest_across, _mm512_max_epu16)
+JOIN_ACROSS(sum_across, _mm512_add_epi32)
+
+/* The magnitudes of two numbers of bf16, and the upper one. */
+#define MAGNITUDES 0x7fff7fff
+#define UPPER ((int)0xffff0000)
+
+/* Of so many pixels, and in the lanes behind that of the last one. */
+ALWAYS_INLINE __m512 greatest_of(const struct pm_fixed_lines *l, ptrdiff_t first, ptrdiff_t pixels) {
+    __m512i most[TOGETHER];
+    UNROLL for (ptrdiff_t p = 0; p < TOGETHER; p++) {
+        const float *line = l->pairs + (first + (p < pixels ? p : pixels - 1)) * PM_BLOCK;
+        most[p] = _mm512_setzero_si512();
+        for (ptrdiff_t b = 0; b < l->blocks; b++)
+            most[p] = _mm512_max_epu16(
+                most[p], _mm512_and_si512(_mm512_loadu_si512(line + b * l->block), _mm512_set1_epi32(MAGNITUDES)));
+    }
+    const __m512i pairs = greatest_across(most);
+    return (__m512)_mm512_slli_epi32(_mm512_max_epu16(pairs, _mm512_srli_epi32(pairs, 16)), 16);
+}
+
+/* A pixel's lines, multiplied by `factor`. Returns sums of its pairs. */
+ALWAYS_INLINE __m512i fix_pixel(const struct pm_fixed_lines *l, float *line, const float *factor) {
+    const __m512 factors = _mm512_set1_ps(*factor), bias = _mm512_set1_ps(PM_FIXED_BIAS);
+    const __mmask16 pairs_of_line = (1 << PM_FIXED_PAIRS) - 1;
+    __m512i own = _mm512_setzero_si512();
+    for (ptrdiff_t b = 0; b < l->blocks; b++, line += l->block) {
+        const __m512i pairs = _mm512_loadu_si512(line);
+        const __m512 even = (__m512)_mm512_slli_epi32(pairs, 16),
+                     odd = (__m512)_mm512_and_si512(pairs, _mm512_set1_epi32(UPPER));
+        const __m512i lower = _mm512_cvtps_epi32(_mm512_fmadd_ps(even, factors, bias));
+        const __m512i numbers = _mm512_or_si512(lower, _mm512_slli_epi32(_mm512_cvtps_epi32(odd * factors), 16));
+        _mm512_storeu_si512(line, numbers);
+        if (b == l->inner) break; /* the last one */
+        own = _mm512_dpwssd_epi32(own, numbers,
+                                  _mm512_maskz_alignr_epi32(pairs_of_line, numbers, numbers, PM_FIXED_PAIRS));
+    }
+    return own;
+}
+
+/* An exponent's field in a float. */
+#define FIELD(x) _mm512_set1_epi32((int)((unsigned)(x) << 23))
+
+static void enter_pixels(const struct pm_fixed_lines *l, ptrdiff_t first, ptrdiff_t pixels) {
+    const __m512 greatest = greatest_of(l, first, pixels);
+    const __m512i least = FIELD(PM_FIXED_BITS); /* whose unit is a normal number */
+    const __m512i exponents = _mm512_max_epi32(_mm512_and_si512((__m512i)greatest, FIELD(0xff)), least);
+    const __m512 units = (__m512)_mm512_sub_epi32(exponents, FIELD(PM_FIXED_BITS - 1));
+    const __mmask16 there = (__mmask16)((1u << pixels) - 1);
+    float factors[TOGETHER];
+    __m512i own[TOGETHER];
+    _mm512_storeu_ps(factors, (__m512)_mm512_sub_epi32(FIELD(2 * 127 + PM_FIXED_BITS - 1), exponents));
+    for (ptrdiff_t p = 0; p < TOGETHER; p++)
+        own[p] = p < pixels ? fix_pixel(l, l->pairs + (first + p) * PM_BLOCK, &factors[p]) : _mm512_setzero_si512();
+    _mm512_mask_storeu_epi32(l->own + first, there, _mm512_sub_epi32(_mm512_setzero_si512(), sum_across(own)));
+    _mm512_mask_storeu_ps(l->units + first, there, units + (greatest - greatest));
+}
+
+static void enter_avx512(const struct pm_fixed_lines *lines) {
+    for (ptrdiff_t first = 0; first < lines->pixels; first += TOGETHER) {
+        const ptrdiff_t left = lines->pixels - first;
+        enter_pixels(lines, first, left < TOGETHER ? left : TOGETHER);
+    }
+}
+
+const struct pm_fixed_kernels pm_fixed_kernels_avx512 = {
+    .broad = CONV_INNER_TILING(14, 2, "conv_bf16_fixed_14x32_avx512"),
+    .narrow = CONV_INNER_TILING(14, 1, "conv_bf16_fixed_14x16_avx512"),
+    .enter = enter_avx512,
+};
