@@ -124,6 +124,28 @@ static void test_inputs(void **state) {
     finish(&maker, "sum", "a halo");
 }
 
+/* Parts of one size with gaps between them, in which a pool leaves what it likes. */
+static void test_parts(void **state) {
+    (void)state;
+    if (bf16_missing()) skip();
+    for (uint32_t part = 12; part < 100; part += 16) {
+        struct model_maker maker;
+        begin_whole(&maker, 9, 10, part);
+        spread_colours(&maker, part);
+        for (int i = 0; i < 4; i++) {
+            char name[8], kernel[16];
+            snprintf(name, sizeof name, "part%d", i);
+            snprintf(kernel, sizeof kernel, "%s/kernel", name);
+            maker_depthwise(&maker, name, i ? "part0" : "colours", three, part, 0, same);
+            pick_taps(&maker, kernel, 9, part);
+        }
+        maker_node(&maker, "concat", "parts", "part0,part1,part2,part3", NULL);
+        maker_node(&maker, "max_pool", "pool", "parts", "{\"pool\": [2, 2]}");
+        short_conv(&maker, "wide", "pool", 4 * part, 72, NULL);
+        finish(&maker, "wide", "parts");
+    }
+}
+
 /* Powers of two, which change nothing but the size of numbers. */
 static void test_sizes(void **state) {
     (void)state;
@@ -232,9 +254,10 @@ static void test_what_others_do(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_channels), cmocka_unit_test(test_sweeps),        cmocka_unit_test(test_bands),
-        cmocka_unit_test(test_inputs),   cmocka_unit_test(test_sizes),         cmocka_unit_test(test_zeros),
-        cmocka_unit_test(test_batches),  cmocka_unit_test(test_other_numbers), cmocka_unit_test(test_what_others_do),
+        cmocka_unit_test(test_channels),       cmocka_unit_test(test_sweeps),  cmocka_unit_test(test_bands),
+        cmocka_unit_test(test_inputs),         cmocka_unit_test(test_parts),   cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_zeros),          cmocka_unit_test(test_batches), cmocka_unit_test(test_other_numbers),
+        cmocka_unit_test(test_what_others_do),
     };
     int missing = level_missing();
     return missing ? missing : cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,7 +55,8 @@ static int32_t bits_of(float value) {
 /* ---- enter ---- */
 
 struct enter_case {
-    int pixels, blocks, pairs, at_end; /* `pairs` of the last block */
+    int pixels, blocks, at_end;
+    uint16_t lanes[MAX_BLOCKS];
     ptrdiff_t block;
     struct guarded lines, own, units;
 };
@@ -64,15 +65,16 @@ static float *pair_at(const struct enter_case *c, int pixel, int pair) {
     return &c->lines.data[pair / PM_BLOCK * c->block + pixel * PM_BLOCK + pair % PM_BLOCK];
 }
 
-static int pairs_of(const struct enter_case *c) { return (c->blocks - 1) * PM_BLOCK + c->pairs; }
+static int is_there(const struct enter_case *c, int pair) { return c->lanes[pair / PM_BLOCK] >> pair % PM_BLOCK & 1; }
 
-/* Numbers of a pixel between 2^-24 and 1 of its size, of which one has the size itself. */
+/* Numbers of a pixel between 2^-24 and 1 of its size, of which one has the size itself; larger ones in lanes that do
+ * not count. */
 static void fill(const struct enter_case *c, int pixel, float size) {
-    for (int p = 0; p < pairs_of(c); p++) {
+    for (int p = 0; p < c->blocks * PM_BLOCK; p++) {
         float even = ldexpf(random_float() * size, -(p * 7 % 24)), odd = ldexpf(random_float() * size, -(p * 5 % 24));
-        *pair_at(c, pixel, p) = pm_bf16_pair(even, odd);
+        *pair_at(c, pixel, p) = is_there(c, p) ? pm_bf16_pair(even, odd) : pm_bf16_pair(2.5e38f, -3e38f);
     }
-    *pair_at(c, pixel, (pixel * 11) % pairs_of(c)) = pm_bf16_pair(pixel % 3 ? 0 : size, pixel % 3 ? -size : 0);
+    *pair_at(c, pixel, 0) = pm_bf16_pair(pixel % 3 ? 0 : size, pixel % 3 ? -size : 0);
 }
 
 static float size_of(int pixel) {
@@ -80,9 +82,12 @@ static float size_of(int pixel) {
     return sizes[pixel % (int)(sizeof sizes / sizeof *sizes)];
 }
 
-static struct enter_case begin_enter(int pixels, int blocks, int pairs, int at_end) {
-    struct enter_case c = {
-        .pixels = pixels, .blocks = blocks, .pairs = pairs, .at_end = at_end, .block = (pixels + 1) * PM_BLOCK};
+/* The last block has so many pairs; with a `gap`, the first one lacks the last pairs as well. */
+static struct enter_case begin_enter(int pixels, int blocks, int pairs, int gap, int at_end) {
+    struct enter_case c = {.pixels = pixels, .blocks = blocks, .at_end = at_end, .block = (pixels + 1) * PM_BLOCK};
+    for (int b = 0; b < blocks; b++) c.lanes[b] = 0xffff;
+    c.lanes[0] = (uint16_t)(0xffff >> gap);
+    c.lanes[blocks - 1] &= (uint16_t)(0xffff >> (PM_BLOCK - pairs));
     c.lines = guarded_floats((size_t)((blocks - 1) * c.block + pixels * PM_BLOCK), at_end);
     c.own = guarded_floats((size_t)pixels, at_end);
     c.units = guarded_floats((size_t)pixels, at_end);
@@ -95,7 +100,7 @@ static void enter(const struct enter_case *c) {
                                          .pixels = c->pixels,
                                          .blocks = c->blocks,
                                          .block = c->block,
-                                         .inner = c->blocks - !pm_fixed_is_inner(c->pairs),
+                                         .lanes = c->lanes,
                                          .own = c->own.data,
                                          .units = c->units.data};
     kernels()->enter(&lines);
@@ -116,33 +121,34 @@ static double unit_of(double greatest) {
     return greatest == 0 || unit < least ? least : unit;
 }
 
-/* Of whole lines, with their bias. */
+/* With their bias; of lines that have all partners. */
 static uint32_t own_of(const struct enter_case *c, int pixel) {
     uint32_t own = 0;
     for (int block = 0; block < c->blocks; block++)
         for (int k = 0; k < PM_FIXED_PAIRS; k++)
             for (int odd = 0; odd < 2; odd++) {
-                if (!pm_fixed_is_inner(block + 1 < c->blocks ? PM_BLOCK : c->pairs)) continue;
                 const float *line = pair_at(c, pixel, block * PM_BLOCK);
                 const int bias = odd ? 0 : PM_FIXED_BIAS;
+                if ((c->lanes[block] & 0xfff) != 0xfff) continue;
                 own += (uint32_t)((number_of(line[k], odd) + bias) * (number_of(line[k + PM_FIXED_PAIRS], odd) + bias));
             }
     return own;
 }
 
-static void check_enter(int pixels, int blocks, int pairs, int at_end) {
-    struct enter_case before = begin_enter(pixels, blocks, pairs, at_end), c = before;
+static void check_enter(int pixels, int blocks, int pairs, int gap, int at_end) {
+    struct enter_case before = begin_enter(pixels, blocks, pairs, gap, at_end), c = before;
     const size_t floats = (size_t)((blocks - 1) * c.block + pixels * PM_BLOCK);
     c.lines = guarded_floats(floats, at_end);
     memcpy(c.lines.data, before.lines.data, floats * sizeof(float));
     enter(&c);
     for (int i = 0; i < pixels; i++) {
         double greatest = 0;
-        for (int n = 0; n < 2 * pairs_of(&c); n++)
-            greatest = fmax(greatest, fabs(half_of(*pair_at(&before, i, n / 2), n % 2)));
+        for (int n = 0; n < 2 * blocks * PM_BLOCK; n++)
+            if (is_there(&c, n / 2)) greatest = fmax(greatest, fabs(half_of(*pair_at(&before, i, n / 2), n % 2)));
         const double unit = unit_of(greatest);
         assert_true(c.units.data[i] == unit);
-        for (int n = 0; n < 2 * pairs_of(&c); n++) {
+        for (int n = 0; n < 2 * blocks * PM_BLOCK; n++) {
+            if (!is_there(&c, n / 2)) continue;
             const double value = half_of(*pair_at(&before, i, n / 2), n % 2);
             const int number = number_of(*pair_at(&c, i, n / 2), n % 2);
             assert_in_range(number + MAX_NUMBER, 0, 2 * MAX_NUMBER);
@@ -160,7 +166,8 @@ static void test_enter(void **state) {
     kernels();
     for (int pixels = 1; pixels <= 40; pixels += pixels < 18 ? 1 : 11)
         for (int blocks = 1; blocks <= MAX_BLOCKS; blocks++)
-            for (int pairs = 1; pairs <= PM_BLOCK; pairs += 3) check_enter(pixels, blocks, pairs, (pixels + pairs) % 2);
+            for (int pairs = 1; pairs <= PM_BLOCK; pairs += 3)
+                check_enter(pixels, blocks, pairs, (pixels + blocks) % 6, (pixels + pairs) % 2);
 }
 
 /* Of one pixel; its neighbours know nothing of it. */
@@ -170,7 +177,7 @@ static void test_not_finite(void **state) {
     static const float kinds[] = {INFINITY, -INFINITY, NAN};
     for (int kind = 0; kind < 3; kind++)
         for (int odd = 0; odd < 2; odd++) {
-            struct enter_case c = begin_enter(21, 3, 9, odd);
+            struct enter_case c = begin_enter(21, 3, 9, 0, odd);
             *pair_at(&c, 5, 20) = pm_bf16_pair(odd ? 0 : kinds[kind], odd ? kinds[kind] : 0);
             enter(&c);
             for (int i = 0; i < c.pixels; i++) assert_int_equal(isnan(c.units.data[i]), i == 5);
@@ -221,7 +228,9 @@ static void make_weights(const struct tile_case *c, struct tile_memory *m) {
 
 /* Lines whose last segment alone is short; numbers of bf16, or all of the greatest magnitude. */
 static void make_input(const struct tile_case *c, struct tile_memory *m) {
-    const ptrdiff_t block = (ptrdiff_t)c->pixels * PM_BLOCK, last = c->lengths[c->segments - 1];
+    const ptrdiff_t block = (ptrdiff_t)c->pixels * PM_BLOCK;
+    uint16_t lanes[MAX_BLOCKS];
+    for (int s = 0; s < c->segments; s++) lanes[s] = (uint16_t)(0xffff >> (PM_BLOCK - c->lengths[s]));
     m->input = guarded_floats((size_t)(c->segments * block), 1);
     m->own = guarded_floats((size_t)(2 * c->pixels), 1);
     for (int s = 0; s < c->segments; s++)
@@ -233,7 +242,7 @@ static void make_input(const struct tile_case *c, struct tile_memory *m) {
                                          .pixels = c->pixels,
                                          .blocks = c->segments,
                                          .block = block,
-                                         .inner = c->segments - !pm_fixed_is_inner(last),
+                                         .lanes = lanes,
                                          .own = m->own.data,
                                          .units = m->own.data + c->pixels};
     kernels()->enter(&lines);

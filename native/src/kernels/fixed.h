@@ -19,7 +19,7 @@
 #include "kernels/kernels.h"
 
 /* In a line of 16 pairs number k < PM_FIXED_PAIRS goes with number k + PM_FIXED_PAIRS. Segments too short for all of
- * them have none. */
+ * them have none; those that are long enough begin with a line. */
 #define PM_FIXED_PAIRS 6
 static inline int pm_fixed_is_inner(ptrdiff_t length) { return length >= 2 * PM_FIXED_PAIRS; }
 
@@ -29,15 +29,15 @@ static inline int pm_fixed_is_inner(ptrdiff_t length) { return length >= 2 * PM_
 /* The sum of magnitudes of an output's weights: by numbers of PM_FIXED_BITS less than 2^31. */
 #define PM_FIXED_SUM (1 << (31 - PM_FIXED_BITS))
 
-/* Lines of pairs of bf16, zeros past the last channel, to become fixed-point numbers. Where a pixel's greatest number
- * is not finite, its unit is NaN. */
+/* Lines of pairs of bf16 to become fixed-point numbers. Where a pixel's greatest number is not finite, its unit is NaN.
+ */
 struct pm_fixed_lines {
     float *pairs; /* [blocks][pixels][16] */
     ptrdiff_t pixels, blocks;
-    ptrdiff_t block; /* floats between blocks */
-    ptrdiff_t inner; /* blocks whose segments are inner: all but the last one, or all */
-    float *own;      /* [pixels] whole numbers: -(sum over pairs of inner blocks) */
-    float *units;    /* [pixels] */
+    ptrdiff_t block;       /* floats between blocks */
+    const uint16_t *lanes; /* [blocks] which of a line's 16 pairs are channels, the first from bit 0 on */
+    float *own;            /* [pixels] whole numbers: -(sum over pairs of inner segments) */
+    float *units;          /* [pixels] */
 };
 
 struct pm_fixed_kernels {

@@ -34,7 +34,8 @@ struct conv {
     const struct pm_fixed_kernels *fixed; /* the same */
     uint64_t own;                         /* floats of an image's own products, and as many units where it is fixed */
     uint64_t own_begin;                   /* in scratch */
-    int turning;                          /* runs are rows, too short for whole tiles: tiles go on in the next row */
+    uint16_t lanes[PM_CONV_FIXED_BLOCKS_MAX]; /* pm_fixed_lines.lanes */
+    int turning; /* runs are rows, too short for whole tiles: tiles go on in the next row */
 };
 
 static uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
@@ -187,6 +188,7 @@ static pomona_status prepare(struct pm_node *node, const struct pm_plan *plan, p
     conv->inner = inner;
     conv->fixed = fixed;
     conv->own = inner ? own_floats(conv) : fixed ? 2 * pixels_of(conv, 0, conv->sweep_runs) : 0;
+    if (fixed) pm_conv_fixed_lanes(&conv->in, conv->lanes);
     conv->own_begin = node->scratch_floats;
     node->scratch_floats += conv->own * conv->sweep_images;
     conv->panels = pm_panels_make(node, plan, &conv->tilings, conv + 1);
@@ -258,11 +260,10 @@ static void narrow_sweep(const struct sweep *s) {
 /* Pairs, that nobody else reads, become fixed-point numbers where they lie. */
 static void fix_sweep(const struct sweep *s) {
     const struct pm_map *in = &s->conv->in;
-    const ptrdiff_t whole = in->shape.channels / PM_BLOCK;
     struct pm_fixed_lines lines = {.pixels = (ptrdiff_t)pixels_of(s->conv, s->first_run, s->runs),
                                    .blocks = pm_map_blocks(in),
                                    .block = in->block_stride,
-                                   .inner = whole + pm_fixed_is_inner(in->shape.channels % PM_BLOCK)};
+                                   .lanes = s->conv->lanes};
     for (uint32_t i = s->first_image; i < s->first_image + s->images; i++) {
         lines.pairs = s->conv->narrows ? pairs_of(s, i) : first_corner(s, i);
         lines.own = own_of(s, i);

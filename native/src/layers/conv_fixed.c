@@ -10,17 +10,25 @@
 #define MIN_OUTPUTS (4 * PM_BLOCK)
 
 /* Of more channels, weights would have fewer bits than bf16 (PM_FIXED_SUM). */
-#define MAX_CHANNELS 2048
+#define MAX_CHANNELS (PM_CONV_FIXED_BLOCKS_MAX * 2 * PM_BLOCK)
 
 const struct pm_fixed_kernels *pm_conv_fixed_of(const struct pm_node *node, const struct pm_plan *plan) {
     const struct pm_window *w = &node->window;
     const struct pm_map *in = &plan->maps[node->inputs[0]];
     const uint32_t channels = in->shape.channels * (in->pairs ? 2 : 1);
-    if (!pm_window_is_pixel(w) || w->groups != 1 || in->part || channels < MIN_CHANNELS || channels > MAX_CHANNELS ||
+    if (!pm_window_is_pixel(w) || w->groups != 1 || channels < MIN_CHANNELS || channels > MAX_CHANNELS ||
         node->shape.channels < MIN_OUTPUTS)
         return NULL;
     const struct pm_window seen = pm_conv_bf16_window(node, plan);
     return seen.stride[0] == 1 && seen.stride[1] == 1 && pm_cpu_adds_beside() ? plan->bf16->fixed : NULL;
+}
+
+void pm_conv_fixed_lanes(const struct pm_map *pairs, uint16_t *lanes) {
+    for (uint32_t c = 0; c < pm_map_blocks(pairs) * PM_BLOCK; c++) {
+        const int there = c < pairs->shape.channels && (!pairs->room || c % pairs->room < pairs->part);
+        if (c % PM_BLOCK == 0) lanes[c / PM_BLOCK] = 0;
+        lanes[c / PM_BLOCK] |= (uint16_t)(there << c % PM_BLOCK);
+    }
 }
 
 /* Two numbers of 16 bits. */

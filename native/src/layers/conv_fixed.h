@@ -10,6 +10,10 @@
 /* What runs the node, which is in bf16, or NULL where another way is faster. */
 const struct pm_fixed_kernels *pm_conv_fixed_of(const struct pm_node *node, const struct pm_plan *plan);
 
+/* pm_fixed_lines.lanes of an input of pairs, at most PM_CONV_FIXED_BLOCKS_MAX. */
+#define PM_CONV_FIXED_BLOCKS_MAX 64
+void pm_conv_fixed_lanes(const struct pm_map *pairs, uint16_t *lanes);
+
 /* Of panels that were packed as fixed-point numbers: makes what lies behind their weights, and of weights that are
  * added to the input numbers of 32 bits. */
 void pm_conv_fixed_pack(const struct pm_panels *panels, float *packed);

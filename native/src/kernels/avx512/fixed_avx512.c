@@ -62,6 +62,10 @@ JOIN_ACROSS(sum_across, _mm512_add_epi32)
 #define MAGNITUDES 0x7fff7fff
 #define UPPER ((int)0xffff0000)
 
+ALWAYS_INLINE __m512i load_line(const struct pm_fixed_lines *l, const float *pixel, ptrdiff_t block) {
+    return _mm512_maskz_loadu_epi32(l->lanes[block], pixel + block * l->block);
+}
+
 /* Of so many pixels, and in the lanes behind that of the last one. */
 ALWAYS_INLINE __m512 greatest_of(const struct pm_fixed_lines *l, ptrdiff_t first, ptrdiff_t pixels) {
     __m512i most[TOGETHER];
@@ -69,28 +73,26 @@ ALWAYS_INLINE __m512 greatest_of(const struct pm_fixed_lines *l, ptrdiff_t first
         const float *line = l->pairs + (first + (p < pixels ? p : pixels - 1)) * PM_BLOCK;
         most[p] = _mm512_setzero_si512();
         for (ptrdiff_t b = 0; b < l->blocks; b++)
-            most[p] = _mm512_max_epu16(
-                most[p], _mm512_and_si512(_mm512_loadu_si512(line + b * l->block), _mm512_set1_epi32(MAGNITUDES)));
+            most[p] = _mm512_max_epu16(most[p], _mm512_and_si512(load_line(l, line, b), _mm512_set1_epi32(MAGNITUDES)));
     }
     const __m512i pairs = greatest_across(most);
     return (__m512)_mm512_slli_epi32(_mm512_max_epu16(pairs, _mm512_srli_epi32(pairs, 16)), 16);
 }
 
 /* A pixel's lines, multiplied by `factor`. Returns sums of its pairs. */
-ALWAYS_INLINE __m512i fix_pixel(const struct pm_fixed_lines *l, float *line, const float *factor) {
+ALWAYS_INLINE __m512i fix_pixel(const struct pm_fixed_lines *l, float *pixel, const float *factor) {
     const __m512 factors = _mm512_set1_ps(*factor), bias = _mm512_set1_ps(PM_FIXED_BIAS);
-    const __mmask16 pairs_of_line = (1 << PM_FIXED_PAIRS) - 1;
+    const __mmask16 partnered = (1 << 2 * PM_FIXED_PAIRS) - 1, first = (1 << PM_FIXED_PAIRS) - 1;
     __m512i own = _mm512_setzero_si512();
-    for (ptrdiff_t b = 0; b < l->blocks; b++, line += l->block) {
-        const __m512i pairs = _mm512_loadu_si512(line);
+    for (ptrdiff_t b = 0; b < l->blocks; b++) {
+        const __m512i pairs = load_line(l, pixel, b);
         const __m512 even = (__m512)_mm512_slli_epi32(pairs, 16),
                      odd = (__m512)_mm512_and_si512(pairs, _mm512_set1_epi32(UPPER));
         const __m512i lower = _mm512_cvtps_epi32(_mm512_fmadd_ps(even, factors, bias));
         const __m512i numbers = _mm512_or_si512(lower, _mm512_slli_epi32(_mm512_cvtps_epi32(odd * factors), 16));
-        _mm512_storeu_si512(line, numbers);
-        if (b == l->inner) break; /* the last one */
-        own = _mm512_dpwssd_epi32(own, numbers,
-                                  _mm512_maskz_alignr_epi32(pairs_of_line, numbers, numbers, PM_FIXED_PAIRS));
+        _mm512_storeu_si512(pixel + b * l->block, numbers);
+        if ((l->lanes[b] & partnered) != partnered) continue;
+        own = _mm512_dpwssd_epi32(own, numbers, _mm512_maskz_alignr_epi32(first, numbers, numbers, PM_FIXED_PAIRS));
     }
     return own;
 }
