@@ -21,7 +21,7 @@ ALWAYS_INLINE vf multiply_pair(vf sum, const float *from, vf weight, vf partner)
 }
 
 ALWAYS_INLINE vf begin_with(const float *starts, const float *own) {
-    return (vf)((vbits)VREPEAT(own) + *(const vbits *)starts);
+    return (vf)((vwords)VREPEAT(own) + *(const vwords *)starts);
 }
 
 ALWAYS_INLINE vf times_unit(vf sum, const float *unit) { return (vf)_mm512_cvtepi32_ps((__m512i)sum) * *unit; }
