@@ -125,13 +125,7 @@ static void check_gate(uint32_t channels, uint32_t height, uint32_t width) {
     struct model_maker maker;
     begin_whole(&maker, height, width, channels);
     spread_colours(&maker, channels);
-    maker_node(&maker, "global_pool", "squeezed", "colours", "{\"kind\": \"max\"}");
-    maker_affine(&maker, "gate", "squeezed", channels, 3);
-    float *scale = maker_numbers(&maker, "gate/scale"), *shift = maker_numbers(&maker, "gate/shift");
-    for (uint32_t c = 0; c < channels; c++) scale[c] = 0, shift[c] = ldexpf(1, (int)(c % 5) - 2);
-    maker_sum(&maker, "gate/scale");
-    maker_sum(&maker, "gate/shift");
-    maker_node(&maker, "multiply", "gated", "colours,gate", NULL);
+    gate_colours(&maker, channels);
     short_conv(&maker, "window", "gated", channels, 40, NULL);
     maker_features(&maker, "window");
     assert_int_equal(runs_by(&maker, POMONA_PRECISION_BF16, "window", "bf16"), 1);

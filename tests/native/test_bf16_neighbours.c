@@ -184,12 +184,6 @@ struct pairs_case {
     const char *window, *activation, *conv;
 };
 
-/* `depthwise`, 3x3, of picked taps. */
-static void picking_depthwise(struct model_maker *maker, const char *input, uint32_t channels, const char *window) {
-    maker_depthwise(maker, "depthwise", input, three, channels, 0, window);
-    pick_taps(maker, "depthwise/kernel", 9, channels);
-}
-
 /* A depthwise convolution, alone or with the convolution before it, and the one that reads its pairs. */
 static void check_pairs(const struct pairs_case *p, int banded) {
     struct model_maker maker;
@@ -199,7 +193,7 @@ static void check_pairs(const struct pairs_case *p, int banded) {
     begin_whole(&maker, p->height, p->width, p->channels);
     spread_colours(&maker, p->channels);
     if (!banded) maker_node(&maker, "concat", "map", "colours", NULL);
-    picking_depthwise(&maker, banded ? "colours" : "map", p->channels, p->window);
+    picking_depthwise(&maker, "depthwise", banded ? "colours" : "map", p->channels, p->window);
     maker_node(&maker, "activation", "act", "depthwise", p->activation);
     uint32_t in = strstr(p->conv, "groups") ? p->channels / 2 : p->channels;
     short_conv(&maker, "window", "act", in, p->out, p->conv);
@@ -237,7 +231,7 @@ static void test_pairs_for_bands(void **state) {
     struct model_maker maker;
     begin_whole(&maker, 33, 70, 9);
     spread_colours(&maker, 40);
-    picking_depthwise(&maker, "colours", 40, "{\"padding\": \"same\"}");
+    picking_depthwise(&maker, "depthwise", "colours", 40, "{\"padding\": \"same\"}");
     short_conv(&maker, "window", "depthwise", 40, 72, NULL);
     float *pick = maker_numbers(&maker, "window/kernel");
     for (uint32_t i = 0; i < 40 * 72; i++) pick[i] = i / 72 == (i % 72 + 5) % 40;
@@ -258,7 +252,7 @@ static void test_no_pairs(void **state) {
     struct model_maker maker;
     begin_whole(&maker, 13, 11, 7);
     spread_colours(&maker, 34);
-    picking_depthwise(&maker, "colours", 34, "{\"padding\": \"same\"}");
+    picking_depthwise(&maker, "depthwise", "colours", 34, "{\"padding\": \"same\"}");
     short_conv(&maker, "window", "depthwise", 34, 34, NULL);
     maker_node(&maker, "add", "sum", "window,depthwise", NULL);
     maker_features(&maker, "sum");

@@ -16,20 +16,10 @@
 #include "net_check.h"
 #include "whole_nets.h"
 
-/* Either number of a couple or pair. */
-static float part_of(const float *couple, int odd) {
-    uint32_t bits;
-    float part;
-    memcpy(&bits, couple, sizeof bits);
-    bits = odd ? bits & 0xffff0000u : bits << 16;
-    memcpy(&part, &bits, sizeof part);
-    return part;
-}
-
 /* Rounded as a pair's even half is. */
 static float rounded(float value) {
     float pair = pm_bf16_pair(value, 0);
-    return part_of(&pair, 0);
+    return half_of(pair, 0);
 }
 
 static void check_couple_row(int pixels, int at_end) {
@@ -40,7 +30,7 @@ static void check_couple_row(int pixels, int at_end) {
     for (int i = 0; i < (pixels + 1) / 2 * 2; i++)
         for (int c = 0; c < PM_BLOCK; c++) {
             float expected = i < pixels ? rounded(fminf(fmaxf(from.data[i * PM_BLOCK + c], -0.4f), 0.5f)) : 0;
-            assert_true(part_of(&to.data[i / 2 * PM_BLOCK + c], i % 2) == expected);
+            assert_true(half_of(to.data[i / 2 * PM_BLOCK + c], i % 2) == expected);
         }
     free_guarded(&from);
     free_guarded(&to);
@@ -114,7 +104,7 @@ static double expected_at(const struct row_case *c, int pixel, int lane, double 
             const int slot = x + (c->phase ^ list);
             const float *in = &c->input.data[y * c->row.input_row + column / 2 * PM_BLOCK + lane];
             const float *weight = &c->weights.data[((y * lists + list) * couples + slot / 2) * PM_BLOCK + lane];
-            const double product = (double)part_of(in, column % 2) * part_of(weight, slot % 2);
+            const double product = (double)half_of(*in, column % 2) * half_of(*weight, slot % 2);
             sum += product;
             *magnitude += fabs(product);
         }
@@ -129,7 +119,7 @@ static void check_row(struct row_case *c) {
         for (int lane = 0; lane < PM_BLOCK; lane++) {
             const float *pixel = &c->output.data[i * PM_BLOCK];
             double magnitude, expected = expected_at(c, i, lane, &magnitude);
-            double found = c->halves ? part_of(&pixel[lane / 2], lane % 2) : pixel[lane];
+            double found = c->halves ? half_of(pixel[lane / 2], lane % 2) : pixel[lane];
             double bound = 1e-6 * magnitude + 1e-7 + (c->halves ? fabs(expected) / 256 : 0);
             if (!(fabs(found - expected) <= bound))
                 fail_msg("%s: pixel %d of %d, channel %d: %g, not %g", c->d->name, i, c->pixels, lane, found, expected);

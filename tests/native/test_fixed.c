@@ -88,7 +88,7 @@ static void test_bands(void **state) {
     }
 }
 
-/* The input: pairs that a depthwise convolution writes, with a gate, with a prologue, of a map with a halo. */
+/* The input: pairs that a depthwise convolution writes, with a gate, of a map with a halo. */
 static void test_inputs(void **state) {
     (void)state;
     if (bf16_missing()) skip();
@@ -96,29 +96,21 @@ static void test_inputs(void **state) {
         struct model_maker maker;
         begin_whole(&maker, 13, 12, channels);
         spread_colours(&maker, channels);
-        maker_depthwise(&maker, "deep", "colours", three, channels, 0, same);
-        pick_taps(&maker, "deep/kernel", 9, channels);
+        picking_depthwise(&maker, "deep", "colours", channels, same);
         short_conv(&maker, "wide", "deep", channels, 72, NULL);
         finish(&maker, "wide", "pairs");
     }
     struct model_maker maker;
     begin_whole(&maker, 9, 8, 2);
     spread_colours(&maker, 48);
-    maker_node(&maker, "global_pool", "squeezed", "colours", "{\"kind\": \"max\"}");
-    maker_affine(&maker, "gate", "squeezed", 48, 3);
-    float *scale = maker_numbers(&maker, "gate/scale"), *shift = maker_numbers(&maker, "gate/shift");
-    for (uint32_t c = 0; c < 48; c++) scale[c] = 0, shift[c] = ldexpf(1, (int)(c % 5) - 2);
-    maker_sum(&maker, "gate/scale");
-    maker_sum(&maker, "gate/shift");
-    maker_node(&maker, "multiply", "gated", "colours,gate", NULL);
+    gate_colours(&maker, 48);
     short_conv(&maker, "wide", "gated", 48, 64, NULL);
     finish(&maker, "wide", "a gate");
 
     begin_whole(&maker, 11, 10, 3);
     spread_colours(&maker, 40);
     short_conv(&maker, "wide", "colours", 40, 64, NULL);
-    maker_depthwise(&maker, "halo", "colours", three, 40, 0, same);
-    pick_taps(&maker, "halo/kernel", 9, 40);
+    picking_depthwise(&maker, "halo", "colours", 40, same);
     short_conv(&maker, "side", "halo", 40, 64, NULL);
     maker_node(&maker, "add", "sum", "wide,side", NULL);
     finish(&maker, "sum", "a halo");
@@ -133,11 +125,9 @@ static void test_parts(void **state) {
         begin_whole(&maker, 9, 10, part);
         spread_colours(&maker, part);
         for (int i = 0; i < 4; i++) {
-            char name[8], kernel[16];
+            char name[8];
             snprintf(name, sizeof name, "part%d", i);
-            snprintf(kernel, sizeof kernel, "%s/kernel", name);
-            maker_depthwise(&maker, name, i ? "part0" : "colours", three, part, 0, same);
-            pick_taps(&maker, kernel, 9, part);
+            picking_depthwise(&maker, name, i ? "part0" : "colours", part, same);
         }
         maker_node(&maker, "concat", "parts", "part0,part1,part2,part3", NULL);
         maker_node(&maker, "max_pool", "pool", "parts", "{\"pool\": [2, 2]}");

@@ -17,6 +17,7 @@
 #include "kernels/digits.h"
 #include "layers/conv_fixed.h"
 #include "tile_checks.h"
+#include "whole_nets.h"
 
 #define MAX_BLOCKS 5
 #define MAX_NUMBER (1 << PM_FIXED_BITS)
@@ -29,14 +30,6 @@ static const struct pm_fixed_kernels *kernels(void) {
         skip();
     }
     return bf16->fixed;
-}
-
-static float half_of(float pair, int odd) {
-    uint32_t bits;
-    memcpy(&bits, &pair, sizeof bits);
-    bits = odd ? bits & 0xffff0000u : bits << 16;
-    memcpy(&pair, &bits, sizeof pair);
-    return pair;
 }
 
 /* The number that is in `fixed`, without its bias. */

@@ -10,6 +10,9 @@
 /* With a message. */
 int bf16_missing(void);
 
+/* Either number of a pair, or couple, of bf16. */
+float half_of(float pair, int odd);
+
 /* maker_begin with pixels as they are. */
 void begin_whole(struct model_maker *maker, uint32_t height, uint32_t width, uint32_t seed);
 
@@ -22,6 +25,13 @@ void shorten(struct model_maker *maker, const char *name, uint32_t count);
 /* A depthwise kernel's numbers: one tap of a window alone, of a power of two, so that what it gives is a number that
  * bf16 holds. */
 void pick_taps(struct model_maker *maker, const char *name, uint32_t taps, uint32_t channels);
+
+/* A 3x3 depthwise convolution with such a kernel. */
+void picking_depthwise(struct model_maker *maker, const char *name, const char *input, uint32_t channels,
+                       const char *attributes);
+
+/* `gated`: the colours' product with a gate, as squeeze-and-excite has it, of powers of two. */
+void gate_colours(struct model_maker *maker, uint32_t channels);
 
 /* A 1x1 convolution of weights that `shorten` leaves, without a bias. */
 void short_conv(struct model_maker *maker, const char *name, const char *input, uint32_t in, uint32_t out,

@@ -221,9 +221,12 @@ static int exact_bits(uint64_t count) {
     return bits;
 }
 
-/* The weights of an output are rounded to a grid: those of whole numbers, and of fixed-point ones. */
+/* The kernels read weights of 16 bits that count a grid of their output. */
+static int counts_grids(const struct pm_tilings *tilings) { return tilings->digits || tilings->fixed; }
+
+/* The weights of an output are rounded to a grid. */
 static int has_grids(const struct pm_tilings *tilings) {
-    return tilings->digits || tilings->fixed || (tilings->passes > 1 && !tilings->slices);
+    return counts_grids(tilings) || (tilings->passes > 1 && !tilings->slices);
 }
 
 /* The least power of two that is greater. */
@@ -280,8 +283,7 @@ static float number_of(const struct packing *p, uint64_t tap, uint32_t channel, 
     int both = inside + 1 < p->part;
     if (inside >= p->part) return 0;
     if (alone) return (float)part_of(p, first, out);
-    if (p->tilings->digits || p->tilings->fixed)
-        return pm_digit_pair(digit_of(p, first, out), both ? digit_of(p, first + 1, out) : 0);
+    if (counts_grids(p->tilings)) return pm_digit_pair(digit_of(p, first, out), both ? digit_of(p, first + 1, out) : 0);
     int slice = products[product_of(p->tilings, p->pass)].weight;
     float even = (float)weight_at(p, first, out), odd = both ? (float)weight_at(p, first + 1, out) : 0;
     return pm_bf16_pair(pm_bf16_rest(even, slice), pm_bf16_rest(odd, slice));
@@ -325,7 +327,7 @@ void pm_panels_pack(const struct pm_node *node, const struct pm_tilings *tilings
         p.count = (uint32_t)pm_tiling_outputs(panel->tiling);
         pm_epilogue_pack(node, p.first, p.count, p.to, p.to + p.count);
         if (has_grids(tilings)) find_grids(&p);
-        if (tilings->digits || tilings->fixed) scale_by_grids(&p);
+        if (counts_grids(tilings)) scale_by_grids(&p);
         p.to += 2 * p.count;
         for (p.pass = 0; p.pass < tilings->passes; p.pass++) each_segment(tilings, panel, pack_segment, &p);
         p.to += (uint64_t)panel->starts * p.count;

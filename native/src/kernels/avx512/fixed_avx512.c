@@ -6,19 +6,10 @@
 #include "kernels/couples.h"
 #include "kernels/fixed.h"
 
-/* Written out and in this order, as inner_vectors.h. */
-ALWAYS_INLINE vf multiply_add_from(vf sum, const float *from, vf weight) {
-    __asm__ volatile("vpdpwssd %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(weight), "m"(*from));
-    return sum;
-}
-
-ALWAYS_INLINE vf multiply_pair(vf sum, const float *from, vf weight, vf partner) {
-    vf a, b;
-    __asm__ volatile("vpaddd %5%{1to16%}, %4, %1\n\tvpaddd %6%{1to16%}, %3, %2\n\tvpdpwssd %1, %2, %0"
-                     : "+v"(sum), "=&v"(a), "=&v"(b)
-                     : "v"(weight), "v"(partner), "m"(*from), "m"(from[PM_FIXED_PAIRS]));
-    return sum;
-}
+#define CONV_PAIRS PM_FIXED_PAIRS
+#define CONV_ADD_INSTRUCTION "vpaddd"
+#define CONV_MULTIPLY_INSTRUCTION "vpdpwssd"
+#include "kernels/avx512/pair_vectors.h"
 
 ALWAYS_INLINE vf begin_with(const float *starts, const float *own) {
     return (vf)((vwords)VREPEAT(own) + *(const vwords *)starts);
@@ -28,11 +19,8 @@ ALWAYS_INLINE vf times_unit(vf sum, const float *unit) { return (vf)_mm512_cvtep
 
 #define CONV_BROADCAST VREPEAT
 #define CONV_MULTIPLY_ADD(sum, x, weight) ((vf)_mm512_dpwssd_epi32((__m512i)(sum), (__m512i)(x), (__m512i)(weight)))
-#define CONV_PAIRS PM_FIXED_PAIRS
 #define CONV_INNERS_SHORT 1
 #define CONV_ADD_OWN(sum, from) ((void)(from), (sum))
-#define CONV_MULTIPLY_PAIR multiply_pair
-#define CONV_MULTIPLY_ADD_FROM multiply_add_from
 #define CONV_BEGIN begin_with
 #define CONV_END times_unit
 #define CONV_COUPLE couple

@@ -1,28 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The instructions of conv_tile.inc.c's tiles of inner products: written out and in this order, for 28 sums, two
- * vectors of weights and two of a pair fill the registers, and GCC 12 would sum elsewhere than in them. */
+/* What tiles of inner products in fp32 add and multiply by, and the own products of lines. */
 #ifndef POMONA_KERNELS_AVX512_INNER_VECTORS_H
 #define POMONA_KERNELS_AVX512_INNER_VECTORS_H
 
 #include "kernels/inner.h"
 #include "kernels/simd.h"
 
+#define CONV_PAIRS PM_INNER_PAIRS
+#define CONV_ADD_INSTRUCTION "vaddps"
+#define CONV_MULTIPLY_INSTRUCTION "vfmadd231ps"
+#include "kernels/avx512/pair_vectors.h"
+
 ALWAYS_INLINE vf add_from(vf sum, const float *from) {
-    __asm__ volatile("vaddps %1%{1to16%}, %0, %0" : "+v"(sum) : "m"(*from));
-    return sum;
-}
-
-ALWAYS_INLINE vf multiply_add_from(vf sum, const float *from, vf weight) {
-    __asm__ volatile("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(weight), "m"(*from));
-    return sum;
-}
-
-ALWAYS_INLINE vf multiply_pair(vf sum, const float *from, vf weight, vf partner) {
-    vf a, b;
-    __asm__ volatile("vaddps %5%{1to16%}, %4, %1\n\tvaddps %6%{1to16%}, %3, %2\n\tvfmadd231ps %1, %2, %0"
-                     : "+v"(sum), "=&v"(a), "=&v"(b)
-                     : "v"(weight), "v"(partner), "m"(*from), "m"(from[PM_INNER_PAIRS]));
+    __asm__ volatile(CONV_ADD_INSTRUCTION " %1%{1to16%}, %0, %0" : "+v"(sum) : "m"(*from));
     return sum;
 }
 
@@ -46,9 +37,6 @@ static void own_avx512(float *own, const float *lines, ptrdiff_t count) {
     }
 }
 
-#define CONV_PAIRS PM_INNER_PAIRS
 #define CONV_ADD_OWN add_from
-#define CONV_MULTIPLY_PAIR multiply_pair
-#define CONV_MULTIPLY_ADD_FROM multiply_add_from
 
 #endif
